@@ -1,0 +1,10 @@
+//! What phone and server must agree on, byte for byte and rule for rule.
+//!
+//! Pure: no I/O, no clock, no randomness, no database, no HTTP. `SPEC.md` beside this crate says the same in words, so that
+//! someone could write a third implementation.
+#![warn(missing_docs)]
+
+pub mod ids;
+pub mod operators;
+pub mod samples;
+pub mod time;
