@@ -4,7 +4,16 @@
 //! someone could write a third implementation.
 #![warn(missing_docs)]
 
+pub mod commands;
+pub mod field_workflow;
+pub mod frame;
+pub mod hash;
 pub mod ids;
 pub mod operators;
+pub mod photos;
+pub mod problem;
 pub mod samples;
+pub mod sync;
 pub mod time;
+pub mod version;
+pub mod work_orders;

@@ -7,8 +7,8 @@ pub mod sample;
 pub mod segment;
 
 pub use block::{
-    BLOCK_VERSION, BlockError, BlockHash, BlockHashError, BlockHeader, MAX_BLOCK_BYTES, MAX_SAMPLES_PER_BLOCK,
-    SealError, SealedBlock, block_hash, block_header, block_open, block_open_into, block_seal, block_verify,
+    BLOCK_VERSION, BlockError, BlockHash, BlockHeader, MAX_BLOCK_BYTES, MAX_SAMPLES_PER_BLOCK, SealError, SealedBlock,
+    block_hash, block_header, block_open, block_open_into, block_seal, block_verify,
 };
 pub use codec::CodecError;
 pub use columns::SampleColumns;

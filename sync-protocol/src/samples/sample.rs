@@ -32,18 +32,22 @@ impl Technology {
 }
 
 /// Where a sample was taken: WGS-84, in millionths of a degree (0.11 m).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, minicbor::Encode, minicbor::Decode)]
 #[serde(deny_unknown_fields)]
 pub struct Position {
     /// Latitude in 1e-6 degrees, −90 000 000 … 90 000 000.
+    #[n(0)]
     pub latitude_e6: i32,
     /// Longitude in 1e-6 degrees, −180 000 000 … 180 000 000.
+    #[n(1)]
     pub longitude_e6: i32,
     /// Radius in whole metres within which the true position lies with 68 % confidence, as the platform reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[n(2)]
     pub accuracy_m: Option<u16>,
     /// The platform said that this position came from a mock provider.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[n(3)]
     pub is_mock: bool,
 }
 

@@ -1,0 +1,34 @@
+//! The protocol's version and the bounds that both sides keep.
+//!
+//! Compatible changes (a new optional field at the end of an array, a new directive that may be ignored) keep the number.
+//! Anything that an older reader would misread or refuse raises it; the server serves the current and the previous one.
+
+/// The version that this crate speaks.
+pub const PROTOCOL_VERSION: u8 = 1;
+
+/// The oldest version that the server still serves.
+pub const PROTOCOL_VERSION_OLDEST: u8 = 1;
+
+/// The media type of a framed sync message.
+pub const MEDIA_TYPE: &str = "application/vnd.callout.sync";
+
+/// Largest framed request or response, in bytes as they travel.
+pub const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+/// Largest message after decompression, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Most commands in one request.
+pub const MAX_COMMANDS: usize = 512;
+
+/// Most sealed blocks in one request.
+pub const MAX_BLOCKS: usize = 256;
+
+/// Most changes in one response.
+pub const MAX_CHANGES: usize = 500;
+
+/// Longest free text that a command may carry, in Unicode scalar values.
+pub const MAX_TEXT_CHARS: usize = 4_000;
+
+/// Most entries of any list inside a command.
+pub const MAX_LIST_ITEMS: usize = 256;
