@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 /// An instant in UTC with microsecond resolution. Text form: RFC 3339 with six decimals and `Z`; CBOR: an integer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = DateTime))]
 pub struct Timestamp(i64);
 
 /// The text was no RFC 3339 instant between the years 1 and 9999.

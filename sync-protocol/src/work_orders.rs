@@ -14,10 +14,10 @@ macro_rules! wire_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $number:literal $variant:ident = $text:literal / $zh:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
-        #[serde(rename_all = "snake_case")]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[cbor(index_only)]
         pub enum $name {
-            $($(#[$vdoc])* #[n($number)] $variant),+
+            $($(#[$vdoc])* #[n($number)] #[serde(rename = $text)] $variant),+
         }
 
         impl $name {
@@ -172,6 +172,7 @@ wire_enum! {
 }
 
 /// From when until when, `from` before `until`.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(deny_unknown_fields)]
 pub struct TimeWindow {
