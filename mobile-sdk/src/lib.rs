@@ -1,1 +1,4 @@
+//! The Rust core for phones.
+#![warn(missing_docs)]
 
+pub mod import;
