@@ -1,0 +1,444 @@
+//! The tables as Diesel sees them, the same on both databases; `migrations/` is what makes them. A test compares the two.
+//!
+//! What does not belong here: records (`<noun>.rs`) and SQL types (`sql_types`).
+
+diesel::table! {
+    use crate::sql_types::*;
+    users (id) {
+        id -> Id,
+        user_name -> Words,
+        user_name_folded -> Words,
+        display_name -> Words,
+        password_hash -> Words,
+        roles -> Json,
+        all_regions -> Bool,
+        is_active -> Bool,
+        created_at -> Instant,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    regions (id) {
+        id -> Id,
+        name -> Words,
+        boundary -> Json,
+        min_latitude_e6 -> Integer,
+        max_latitude_e6 -> Integer,
+        min_longitude_e6 -> Integer,
+        max_longitude_e6 -> Integer,
+        utc_offset_minutes -> SmallInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    user_regions (user_id, region_id) {
+        user_id -> Id,
+        region_id -> Id,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    devices (id) {
+        id -> Id,
+        user_id -> Id,
+        name -> Words,
+        platform -> Words,
+        public_key -> Nullable<Digest>,
+        enrolled_at -> Instant,
+        last_seen_at -> Instant,
+        revoked_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    sessions (id) {
+        id -> Id,
+        user_id -> Id,
+        device_id -> Id,
+        created_at -> Instant,
+        revoked_at -> Nullable<Instant>,
+        revoke_reason -> Nullable<Words>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    refresh_tokens (token_hash) {
+        token_hash -> Digest,
+        session_id -> Id,
+        issued_at -> Instant,
+        expires_at -> Instant,
+        used_at -> Nullable<Instant>,
+        successor_hash -> Nullable<Digest>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    signing_keys (id) {
+        id -> Words,
+        secret -> Binary,
+        created_at -> Instant,
+        retire_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    complaints (id) {
+        id -> Id,
+        source_id -> Id,
+        reference -> Words,
+        content_digest -> Digest,
+        channel -> Words,
+        class -> Nullable<Words>,
+        state -> Words,
+        received_at -> Instant,
+        customer_name -> Words,
+        customer_phone -> Words,
+        description -> Words,
+        symptom -> Words,
+        generation -> Nullable<Words>,
+        address -> Words,
+        occurs -> Words,
+        neighbours_affected -> Nullable<Bool>,
+        latitude_e6 -> Nullable<Integer>,
+        longitude_e6 -> Nullable<Integer>,
+        region_id -> Nullable<Id>,
+        answer -> Nullable<Words>,
+        created_at -> Instant,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    work_orders (id) {
+        id -> Id,
+        complaint_id -> Id,
+        number -> Words,
+        state -> Words,
+        urgency -> Words,
+        region_id -> Nullable<Id>,
+        assigned_to -> Nullable<Id>,
+        assigned_at -> Nullable<Instant>,
+        appointment_from -> Nullable<Instant>,
+        appointment_until -> Nullable<Instant>,
+        due_at -> Nullable<Instant>,
+        field_test_id -> Nullable<Id>,
+        photo_consent -> Nullable<Bool>,
+        return_reasons -> Json,
+        utc_offset_minutes -> SmallInt,
+        address -> Words,
+        latitude_e6 -> Nullable<Integer>,
+        longitude_e6 -> Nullable<Integer>,
+        reopened_count -> Count,
+        false_return_count -> Count,
+        version -> Count,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    field_tests (id) {
+        id -> Id,
+        work_order_id -> Id,
+        tester_id -> Id,
+        device_id -> Id,
+        standing -> Words,
+        standing_reason -> Nullable<Json>,
+        state -> Words,
+        begun_at -> Instant,
+        findings -> Nullable<Json>,
+        submission -> Nullable<Json>,
+        submitted_at -> Nullable<Instant>,
+        submission_count -> Count,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    sample_blocks (hash) {
+        hash -> Digest,
+        field_test_id -> Id,
+        work_order_id -> Id,
+        tester_id -> Id,
+        device_id -> Id,
+        operator -> Words,
+        sequence -> Count,
+        sample_count -> Count,
+        byte_length -> Count,
+        kpi -> Json,
+        standing -> Words,
+        standing_reason -> Nullable<Json>,
+        captured_from -> Instant,
+        captured_until -> Nullable<Instant>,
+        received_at -> Instant,
+        bytes -> Binary,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    photos (id) {
+        id -> Id,
+        field_test_id -> Id,
+        work_order_id -> Id,
+        tester_id -> Id,
+        device_id -> Id,
+        hash -> Digest,
+        byte_length -> Count,
+        media_type -> Words,
+        purpose -> Words,
+        captured_at -> Instant,
+        latitude_e6 -> Nullable<Integer>,
+        longitude_e6 -> Nullable<Integer>,
+        accuracy_m -> Nullable<Integer>,
+        is_mock -> Bool,
+        state -> Words,
+        refusal -> Nullable<Json>,
+        standing -> Words,
+        standing_reason -> Nullable<Json>,
+        object_key -> Nullable<Words>,
+        thumbnail_key -> Nullable<Words>,
+        width -> Nullable<Integer>,
+        height -> Nullable<Integer>,
+        exif -> Nullable<Json>,
+        announced_at -> Instant,
+        stored_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    photo_uploads (photo_id) {
+        photo_id -> Id,
+        tester_id -> Id,
+        device_id -> Id,
+        byte_length -> Count,
+        byte_offset -> Count,
+        staging_key -> Words,
+        parts -> Json,
+        created_at -> Instant,
+        expires_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    reviews (id) {
+        id -> Id,
+        field_test_id -> Id,
+        work_order_id -> Id,
+        reviewer_id -> Id,
+        decision -> Words,
+        reasons -> Json,
+        quick_relief -> Nullable<Words>,
+        cure -> Nullable<Words>,
+        rung -> Nullable<Words>,
+        submission_number -> Count,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    tracking_tickets (id) {
+        id -> Id,
+        work_order_id -> Id,
+        number -> Words,
+        state -> Words,
+        region_id -> Nullable<Id>,
+        opened_at -> Instant,
+        closed_at -> Nullable<Instant>,
+        version -> Count,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    handoffs (id) {
+        id -> Id,
+        work_order_id -> Id,
+        tracking_ticket_id -> Nullable<Id>,
+        target -> Words,
+        demand -> Words,
+        state -> Words,
+        answer -> Nullable<Words>,
+        answered_by -> Nullable<Id>,
+        answered_at -> Nullable<Instant>,
+        due_at -> Nullable<Instant>,
+        created_by -> Id,
+        created_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    ladder_steps (work_order_id, step) {
+        work_order_id -> Id,
+        step -> SmallInt,
+        outcome -> Words,
+        evidence -> Words,
+        reason -> Nullable<Words>,
+        field_test_id -> Nullable<Id>,
+        recorded_by -> Id,
+        recorded_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    replies (id) {
+        id -> Id,
+        complaint_id -> Id,
+        work_order_id -> Nullable<Id>,
+        kind -> Words,
+        outcome -> Nullable<Words>,
+        body -> Words,
+        next_step -> Nullable<Words>,
+        created_by -> Id,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    revisits (id) {
+        id -> Id,
+        work_order_id -> Id,
+        tracking_ticket_id -> Nullable<Id>,
+        state -> Words,
+        channel -> Nullable<Words>,
+        token_hash -> Nullable<Digest>,
+        expires_at -> Instant,
+        solved -> Nullable<Bool>,
+        score -> Nullable<SmallInt>,
+        words -> Nullable<Words>,
+        answered_at -> Nullable<Instant>,
+        answered_by -> Nullable<Id>,
+        created_by -> Id,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    feeds (tester_id) {
+        tester_id -> Id,
+        epoch -> Count,
+        last_number -> BigInt,
+        compacted_through -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    feed_entries (tester_id, work_order_id) {
+        tester_id -> Id,
+        work_order_id -> Id,
+        number -> Count,
+        kind -> Words,
+        left_reason -> Nullable<Words>,
+        changed_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    command_receipts (command_id) {
+        command_id -> Id,
+        work_order_id -> Id,
+        tester_id -> Id,
+        device_id -> Id,
+        kind -> Words,
+        body -> Json,
+        digest -> Digest,
+        captured_at -> Instant,
+        received_at -> Instant,
+        is_accepted -> Bool,
+        outcome -> Json,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    events (id) {
+        id -> Id,
+        subject_kind -> Words,
+        subject_id -> Id,
+        number -> Count,
+        happened_at -> Instant,
+        captured_at -> Nullable<Instant>,
+        actor_id -> Nullable<Id>,
+        actor_roles -> Words,
+        device_id -> Nullable<Id>,
+        action -> Words,
+        detail -> Words,
+        reason -> Nullable<Words>,
+        previous_hash -> Nullable<Digest>,
+        hash -> Digest,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    event_heads (subject_kind, subject_id) {
+        subject_kind -> Words,
+        subject_id -> Id,
+        number -> Count,
+        hash -> Digest,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    jobs (id) {
+        id -> Id,
+        kind -> Words,
+        subject_id -> Id,
+        run_at -> Instant,
+        payload -> Json,
+        attempts -> Count,
+        leased_until -> Nullable<Instant>,
+        lease_owner -> Nullable<Words>,
+        finished_at -> Nullable<Instant>,
+        last_error -> Nullable<Words>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    counters (name) {
+        name -> Words,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    server_meta (key) {
+        key -> Words,
+        value -> Words,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(feed_entries, work_orders, complaints);
+diesel::allow_tables_to_appear_in_same_query!(users, user_regions);
