@@ -39,6 +39,8 @@ pub struct SampleColumns {
     pub(super) cells: Vec<(Technology, Cell)>,
     /// Positions in order of use; a position equal to the last one of the table is not entered again.
     pub(super) positions: Vec<Position>,
+    /// The codec's notes on each sample while it decodes.
+    pub(super) scratch: Vec<u8>,
     /// Index of `cells`, filled only by `push`: the codec brings its own indices.
     index: BTreeMap<CellKey, u32>,
     /// The cell that each technology used last, the one that the next sample has almost always.
@@ -75,8 +77,24 @@ impl SampleColumns {
         self.uplink_kbps.clear();
         self.cells.clear();
         self.positions.clear();
+        self.scratch.clear();
         self.index.clear();
         self.last_cell = [None; 4];
+    }
+
+    /// Makes room for `count` samples in all columns, for the codec to fill in.
+    pub(super) fn reserve_decoded(&mut self, count: usize) {
+        self.captured_at_ms.resize(count, 0);
+        self.technology.resize(count, Technology::Gsm);
+        self.level_dbm.resize(count, ABSENT_16);
+        self.quality_half_db.resize(count, ABSENT_16);
+        self.sinr_half_db.resize(count, ABSENT_16);
+        self.cell.resize(count, 0);
+        self.position.resize(count, ABSENT_32);
+        self.rtt_tenth_ms.resize(count, ABSENT_32);
+        self.downlink_kbps.resize(count, ABSENT_32);
+        self.uplink_kbps.resize(count, ABSENT_32);
+        self.scratch.resize(count, 0);
     }
 
     /// Appends a sample.

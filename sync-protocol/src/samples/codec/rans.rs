@@ -1,0 +1,347 @@
+//! The entropy coder: symbols of sixteen under adaptive models, and plain bits, to bytes and back (range variant of
+//! asymmetric numeral systems, rANS, two states that take turns).
+//!
+//! Each step of the decoder is the exact inverse of one of the encoder, from a known last state, so that two different
+//! byte strings never decode to the same symbols. What does not belong here: what the symbols mean.
+
+use super::CodecError;
+use super::contexts::CONTEXTS;
+use super::priors::PRIORS;
+
+/// Probabilities are in 1/32768.
+const PRECISION: u32 = 15;
+const TOTAL: u32 = 1 << PRECISION;
+/// A state is in 2^16 … 2^32 − 1 between steps; 16 bits move in or out at a time.
+const STATE_MIN: u32 = 1 << 16;
+/// Distance that adaptation keeps between the bounds of neighbouring symbols, so that none becomes impossible.
+const FLOOR: i16 = 4;
+/// From this many symbols on a model learns at its slowest.
+const SETTLED: u16 = 56;
+
+/// One context's probabilities, learnt as symbols pass.
+#[derive(Clone, Copy)]
+pub struct Model {
+    /// Lower bound of each symbol's share, less 32768; the last entry is the upper end.
+    bounds: [i16; 17],
+    /// How many symbols it has seen, counted to [`SETTLED`].
+    seen: u16,
+}
+
+/// Where the bounds of a model would go if only this symbol ever came.
+const TARGETS: [[i16; 16]; 16] = {
+    let mut targets = [[0; 16]; 16];
+    let mut symbol = 0;
+    while symbol < 16 {
+        let mut i = 0;
+        while i < 16 {
+            targets[symbol][i] = if i <= symbol { i16::MIN + FLOOR * i as i16 } else { -FLOOR * (16 - i as i16) };
+            i += 1;
+        }
+        symbol += 1;
+    }
+    targets
+};
+
+/// All models as they stand at the start of every block.
+static INITIAL: [Model; CONTEXTS] = {
+    let mut models = [Model { bounds: [0; 17], seen: 0 }; CONTEXTS];
+    let mut context = 0;
+    while context < CONTEXTS {
+        let (seen, shares) = &PRIORS[context];
+        let mut bound = i16::MIN as i32;
+        let mut i = 0;
+        while i < 16 {
+            models[context].bounds[i] = bound as i16;
+            assert!(shares[i] > 0, "every symbol must be possible");
+            bound += shares[i] as i32;
+            i += 1;
+        }
+        assert!(bound == 0, "shares must add up to 32768");
+        models[context].seen = *seen;
+        context += 1;
+    }
+    models
+};
+
+impl Model {
+    /// Lower bound and width of a symbol's share.
+    #[inline(always)]
+    fn share(&self, symbol: usize) -> (u32, u32) {
+        let low = i32::from(self.bounds[symbol]);
+        let high = i32::from(self.bounds[symbol + 1]);
+        ((low + TOTAL as i32) as u32, (high - low) as u32)
+    }
+
+    /// Moves the shares towards the symbol that came. Bounds stay apart: two neighbours whose distance shrinks are both
+    /// past targets that are [`FLOOR`] apart.
+    #[inline(always)]
+    fn learn(&mut self, symbol: usize) {
+        let rate = (self.seen + 8).ilog2() + 1;
+        let target = &TARGETS[symbol];
+        for i in 0..16 {
+            let bound = self.bounds[i];
+            self.bounds[i] = bound.wrapping_add(target[i].wrapping_sub(bound) >> rate);
+        }
+        self.seen += u16::from(self.seen < SETTLED);
+    }
+}
+
+/// What the column encoders write to: the coder itself, or a counter of what it would be given.
+pub trait Sink {
+    /// A symbol 0…15 under a context.
+    fn symbol(&mut self, context: usize, symbol: usize);
+    /// The low `count` (0…16) bits of `value`.
+    fn bits(&mut self, count: u32, value: u32);
+    /// What follows belongs to this group of contexts; only of interest to a counter.
+    fn group(&mut self, _group: usize) {}
+
+    /// More bits than a step takes, the low ones first.
+    fn long_bits(&mut self, mut count: u32, mut value: u64) {
+        while count > 16 {
+            self.bits(16, value as u32 & 0xFFFF);
+            value >>= 16;
+            count -= 16;
+        }
+        self.bits(count, value as u32);
+    }
+
+    /// A number: 0…3 as they are, above two classes per power of two, then the bits below. Classes from 15 on are spelt
+    /// with one symbol 15 per 15 of them, and the rest under `more`.
+    fn number(&mut self, first: usize, more: usize, value: u64) {
+        let (mut class, extra) = if value < 4 {
+            (value as usize, 0)
+        } else {
+            let top = value.ilog2();
+            (2 * top as usize + (value >> (top - 1) & 1) as usize, top - 1)
+        };
+        let mut context = first;
+        while class >= 15 {
+            self.symbol(context, 15);
+            class -= 15;
+            context = more;
+        }
+        self.symbol(context, class);
+        if extra > 0 {
+            self.long_bits(extra, value & ((1 << extra) - 1));
+        }
+    }
+}
+
+/// Marks a step of plain bits among the recorded steps; shares are narrower.
+const PLAIN: u16 = 0x8000;
+
+/// The encoder. It records the steps, as they must be coded last one first.
+pub struct Encoder {
+    models: Box<[Model; CONTEXTS]>,
+    /// (lower bound, width), or (value, [`PLAIN`] | number of bits).
+    steps: Vec<(u16, u16)>,
+}
+
+impl Encoder {
+    /// With the initial models.
+    pub fn new(expected_steps: usize) -> Self {
+        Self { models: Box::new(INITIAL), steps: Vec::with_capacity(expected_steps) }
+    }
+
+    /// Appends the bytes: both states, then words of 16 bits, all little-endian.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        let mut states = [STATE_MIN; 2];
+        let mut words = Vec::with_capacity(self.steps.len() / 4);
+        for (at, &(low, width)) in self.steps.iter().enumerate().rev() {
+            let state = &mut states[at & 1];
+            if width & PLAIN != 0 {
+                let bits = u32::from(width & !PLAIN);
+                if u64::from(*state) >= 1 << (32 - bits) {
+                    words.push(*state as u16);
+                    *state >>= 16;
+                }
+                *state = *state << bits | u32::from(low);
+            } else {
+                let width = u32::from(width);
+                if u64::from(*state) >= u64::from(width) << (32 - PRECISION) {
+                    words.push(*state as u16);
+                    *state >>= 16;
+                }
+                *state = (*state / width << PRECISION) + *state % width + u32::from(low);
+            }
+        }
+        out.extend(states.iter().flat_map(|state| state.to_le_bytes()));
+        out.extend(words.iter().rev().flat_map(|word| word.to_le_bytes()));
+    }
+}
+
+impl Sink for Encoder {
+    fn symbol(&mut self, context: usize, symbol: usize) {
+        let model = &mut self.models[context];
+        let (low, width) = model.share(symbol);
+        model.learn(symbol);
+        self.steps.push((low as u16, width as u16));
+    }
+
+    fn bits(&mut self, count: u32, value: u32) {
+        if count > 0 {
+            self.steps.push((value as u16, PLAIN | count as u16));
+        }
+    }
+}
+
+/// Counts symbols per context and plain bits per group, and what the symbols cost under the adaptive models.
+pub struct Tally {
+    models: Box<[Model; CONTEXTS]>,
+    group: usize,
+    /// How often each symbol came in each context.
+    pub counts: Vec<[u32; 16]>,
+    /// Bits per group of contexts, by the group's first context.
+    pub cost_bits: Vec<f64>,
+}
+
+impl Tally {
+    /// Nothing counted.
+    pub fn new() -> Self {
+        Self { models: Box::new(INITIAL), group: 0, counts: vec![[0; 16]; CONTEXTS], cost_bits: vec![0.0; CONTEXTS] }
+    }
+}
+
+impl Sink for Tally {
+    fn symbol(&mut self, context: usize, symbol: usize) {
+        self.counts[context][symbol] += 1;
+        let (_, width) = self.models[context].share(symbol);
+        self.cost_bits[self.group] -= (f64::from(width) / f64::from(TOTAL)).log2();
+        self.models[context].learn(symbol);
+    }
+
+    fn bits(&mut self, count: u32, _value: u32) {
+        self.cost_bits[self.group] += f64::from(count);
+    }
+
+    fn group(&mut self, group: usize) {
+        self.group = group;
+    }
+}
+
+/// The decoder. Past the end of its bytes it reads zeros; [`Decoder::finish`] tells.
+pub struct Decoder<'a> {
+    models: [Model; CONTEXTS],
+    state: u32,
+    /// The state whose turn is next.
+    other: u32,
+    words: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Decoder<'a> {
+    /// Reads the two states.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let (state, rest) = bytes.split_first_chunk::<4>().ok_or(CodecError::Truncated)?;
+        let (other, words) = rest.split_first_chunk::<4>().ok_or(CodecError::Truncated)?;
+        let (state, other) = (u32::from_le_bytes(*state), u32::from_le_bytes(*other));
+        if state < STATE_MIN || other < STATE_MIN {
+            return Err(CodecError::NotCanonical);
+        }
+        Ok(Self { models: INITIAL, state, other, words, at: 0 })
+    }
+
+    /// Fills the state up and hands the turn to the other.
+    #[inline(always)]
+    fn turn(&mut self, state: u32) {
+        let word = match self.words.get(self.at..self.at + 2) {
+            Some(pair) => u32::from(u16::from_le_bytes([pair[0], pair[1]])),
+            None => 0,
+        };
+        let low = state < STATE_MIN;
+        let filled = state << 16 | word;
+        self.at += usize::from(low) * 2;
+        self.state = self.other;
+        self.other = if low { filled } else { state };
+    }
+
+    /// The next symbol.
+    #[inline(always)]
+    pub fn symbol(&mut self, context: usize) -> usize {
+        let model = &mut self.models[context];
+        let slot = self.state & (TOTAL - 1);
+        let biased = (slot as i32 - TOTAL as i32) as i16;
+        let mut below = 0i16;
+        for i in 0..16 {
+            below += i16::from(model.bounds[i] <= biased);
+        }
+        let symbol = (below as usize).wrapping_sub(1) & 15;
+        let (low, width) = model.share(symbol);
+        model.learn(symbol);
+        self.turn(width * (self.state >> PRECISION) + slot - low);
+        symbol
+    }
+
+    /// The next `count` (0…16) plain bits.
+    #[inline(always)]
+    pub fn bits(&mut self, count: u32) -> u32 {
+        if count == 0 {
+            return 0;
+        }
+        let value = self.state & ((1 << count) - 1);
+        self.turn(self.state >> count);
+        value
+    }
+
+    /// Up to 64 plain bits.
+    pub fn long_bits(&mut self, count: u32) -> u64 {
+        let mut value = 0;
+        let mut shift = 0;
+        while count - shift > 16 {
+            value |= u64::from(self.bits(16)) << shift;
+            shift += 16;
+        }
+        value | u64::from(self.bits(count - shift)) << shift
+    }
+
+    /// The next number, see [`Sink::number`].
+    #[inline(always)]
+    pub fn number(&mut self, first: usize, more: usize) -> Result<u64, CodecError> {
+        let class = self.symbol(first);
+        if class < 4 {
+            return Ok(class as u64);
+        }
+        if class < 15 {
+            let extra = class as u32 / 2 - 1;
+            return Ok((2 | (class as u64 & 1)) << extra | u64::from(self.bits(extra)));
+        }
+        self.number_long(more)
+    }
+
+    #[cold]
+    fn number_long(&mut self, more: usize) -> Result<u64, CodecError> {
+        let mut class = 15;
+        loop {
+            let symbol = self.symbol(more);
+            class += symbol;
+            if symbol < 15 {
+                break;
+            }
+            if class > 127 {
+                return Err(CodecError::NotCanonical);
+            }
+        }
+        if class > 127 {
+            return Err(CodecError::NotCanonical);
+        }
+        let extra = class as u32 / 2 - 1;
+        Ok((2 | (class as u64 & 1)) << extra | self.long_bits(extra))
+    }
+
+    /// Whether more was read than there is: checked now and then, so that cut bytes are refused early.
+    pub fn check(&self) -> Result<(), CodecError> {
+        if self.at > self.words.len() { Err(CodecError::Truncated) } else { Ok(()) }
+    }
+
+    /// Everything must have been read, and both states be back where the encoder began.
+    pub fn finish(self) -> Result<(), CodecError> {
+        self.check()?;
+        if self.at < self.words.len() {
+            return Err(CodecError::TrailingBytes);
+        }
+        if self.state != STATE_MIN || self.other != STATE_MIN {
+            return Err(CodecError::NotCanonical);
+        }
+        Ok(())
+    }
+}
