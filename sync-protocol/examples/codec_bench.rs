@@ -58,8 +58,9 @@ fn bench(logs: &[(String, Vec<Sample>)], key: &SigningKey) -> Value {
     let mut per_column: Map<String, Value> = Map::new();
     for columns in &columns {
         for (name, bits) in statistics::column_bits(columns) {
-            let so_far = per_column.get(name).and_then(Value::as_f64).unwrap_or(0.0);
-            per_column.insert(name.to_lowercase(), json!(so_far + bits / 8.0 / count as f64));
+            let name = name.to_lowercase();
+            let so_far = per_column.get(&name).and_then(Value::as_f64).unwrap_or(0.0);
+            per_column.insert(name, json!(so_far + bits / 8.0 / count as f64));
         }
     }
     let mut scratch = SampleColumns::new();

@@ -5,7 +5,7 @@
 use super::CodecError;
 use super::contexts::{self, *};
 use super::plan::*;
-use super::rans::Decoder;
+use super::rans::{Decoder, INITIAL};
 use crate::samples::columns::{ABSENT_16, ABSENT_32, SampleColumns};
 use crate::samples::sample::{
     CAPTURED_AT_MS_MAX, CAPTURED_AT_MS_MIN, Cell, Limits, OutOfRange, Position, RTT_TENTH_MS_MAX, SampleField,
@@ -14,19 +14,20 @@ use crate::samples::sample::{
 
 /// Reads `count` samples (at least one) from `bytes` into empty `columns`. They may be left half filled on an error.
 pub fn decode(bytes: &[u8], count: usize, columns: &mut SampleColumns) -> Result<(), CodecError> {
-    let mut decoder = Decoder::new(bytes)?;
+    let mut models = INITIAL;
+    let mut decoder = Decoder::new(bytes, &mut models)?;
     let half_quality = decoder.bits(1) == 1;
     let half_sinr = decoder.bits(1) == 1;
     let is_fine = decoder.bits(1) == 1;
     columns.reserve_decoded(count);
-    heads(&mut decoder, columns)?;
-    times(&mut decoder, columns)?;
-    flags(&mut decoder, columns)?;
-    positions(&mut decoder, columns)?;
-    round_trips(&mut decoder, columns, is_fine)?;
-    cells(&mut decoder, columns)?;
-    throughputs(&mut decoder, columns)?;
-    radios(&mut decoder, columns, [1, 2 - i32::from(half_quality), 2 - i32::from(half_sinr)])?;
+    let decoder = heads(decoder, columns)?;
+    let decoder = times(decoder, columns)?;
+    let decoder = flags(decoder, columns)?;
+    let decoder = positions(decoder, columns)?;
+    let decoder = round_trips(decoder, columns, is_fine)?;
+    let decoder = cells(decoder, columns)?;
+    let decoder = throughputs(decoder, columns)?;
+    let decoder = radios(decoder, columns, [1, 2 - i32::from(half_quality), 2 - i32::from(half_sinr)])?;
     decoder.finish()?;
     let any_half = |column: &[i16]| column.iter().any(|&value| value != ABSENT_16 && value & 1 != 0);
     if half_quality && !any_half(&columns.quality_half_db)
@@ -52,7 +53,8 @@ fn out_of_range(index: usize, field: SampleField, value: i64, minimum: i64, maxi
     CodecError::OutOfRange { index: index as u32, error: OutOfRange { field, value, minimum, maximum } }
 }
 
-fn heads(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), CodecError> {
+#[inline(never)]
+fn heads<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<Decoder<'a>, CodecError> {
     let mut before = 0;
     for (technology, scratch) in columns.technology.iter_mut().zip(&mut columns.scratch) {
         before = decoder.symbol(HEAD + before);
@@ -65,7 +67,8 @@ fn heads(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), C
     decoder.check()
 }
 
-fn times(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), CodecError> {
+#[inline(never)]
+fn times<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<Decoder<'a>, CodecError> {
     let first = INSTANT_BASE + decoder.long_bits(INSTANT_BITS) as i64;
     let mut instants = Instants::new(first);
     let (mut kind, mut coded_step) = (0, 0);
@@ -78,7 +81,7 @@ fn times(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), C
                 let anchor = decoder.symbol(ANCHOR + kind);
                 kind = anchor_kind(anchor);
                 let step = if anchor == ANCHOR_NONE {
-                    unzigzag(decoder.number(STEP, STEP + 1)?)
+                    unzigzag(decoder.number(STEP, STEP + 1))
                 } else {
                     let residue = decoder.symbol(RESIDUE + kind) as i64 + RESIDUE_MIN;
                     if anchor == ANCHOR_REPEAT {
@@ -86,7 +89,7 @@ fn times(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), C
                     } else {
                         let (age, period) = anchor_period(anchor);
                         let context = PERIODS + usize::from(anchor >= ANCHORS_SECOND);
-                        let more = decoder.number(context, PERIODS + 2)? as i64;
+                        let more = decoder.number(context, PERIODS + 2) as i64;
                         let from = instants.get(age);
                         let periods = periods_passed(before, from, period).wrapping_add(more);
                         from.wrapping_add(residue).wrapping_add(period.wrapping_mul(periods)).wrapping_sub(before)
@@ -114,7 +117,8 @@ fn times(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), C
     decoder.check()
 }
 
-fn flags(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), CodecError> {
+#[inline(never)]
+fn flags<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<Decoder<'a>, CodecError> {
     let mut throughput = 0;
     let mut before = columns.captured_at_ms[0];
     let mut canonical = true;
@@ -129,7 +133,7 @@ fn flags(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), C
         before = time;
     }
     // The first sample is coded whatever it holds.
-    if !canonical && columns.len() > 1 {
+    if !canonical {
         check_followers(columns)?;
     }
     decoder.check()
@@ -145,7 +149,8 @@ fn check_followers(columns: &SampleColumns) -> Result<(), CodecError> {
     if wrong { Err(CodecError::NotCanonical) } else { Ok(()) }
 }
 
-fn positions(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), CodecError> {
+#[inline(never)]
+fn positions<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<Decoder<'a>, CodecError> {
     let mut last = Position { latitude_e6: 0, longitude_e6: 0, accuracy_m: None, is_mock: false };
     let mut now = ABSENT_32;
     let (mut signs, mut distance) = (0, 0u32);
@@ -159,16 +164,16 @@ fn positions(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(
                 now = ABSENT_32;
             } else {
                 let (new_signs, accuracy_changed, mock_changed) = match symbol {
-                    0..MOVE_ACCURACY => (symbol, false, false),
-                    MOVE_ACCURACY..MOVE_GONE => (symbol - MOVE_ACCURACY, true, false),
-                    MOVE_MOCK..MOVE_BOTH => (symbol - MOVE_MOCK, false, true),
+                    _ if symbol < MOVE_ACCURACY => (symbol, false, false),
+                    _ if symbol < MOVE_GONE => (symbol - MOVE_ACCURACY, true, false),
+                    _ if symbol < MOVE_BOTH => (symbol - MOVE_MOCK, false, true),
                     MOVE_BOTH => (decoder.bits(2) as usize, true, true),
                     _ => return Err(CodecError::NotCanonical),
                 };
                 signs = new_signs;
-                let latitude = decoder.number(LATITUDE + contexts::magnitude(distance, 7), LATITUDE + 8)?;
+                let latitude = decoder.number(LATITUDE + contexts::magnitude(distance, 7), LATITUDE + 8);
                 let size = u32::try_from(latitude).unwrap_or(u32::MAX);
-                let longitude = decoder.number(LONGITUDE + contexts::magnitude(size, 8), LONGITUDE + 9)?;
+                let longitude = decoder.number(LONGITUDE + contexts::magnitude(size, 8), LONGITUDE + 9);
                 let is_wrong_zero = latitude == 0 && signs & 1 != 0 || longitude == 0 && signs & 2 != 0;
                 let is_same = latitude == 0 && longitude == 0 && !accuracy_changed && !mock_changed;
                 if is_wrong_zero || is_same && now != ABSENT_32 {
@@ -181,7 +186,7 @@ fn positions(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(
                 distance = (distance + latitude as u32 + longitude as u32) / 2;
                 let mut accuracy_m = last.accuracy_m;
                 if accuracy_changed {
-                    accuracy_m = accuracy(decoder, accuracy_m, index)?;
+                    accuracy_m = accuracy(&mut decoder, accuracy_m, index)?;
                 }
                 last = Position { latitude_e6, longitude_e6, accuracy_m, is_mock: last.is_mock ^ mock_changed };
                 if columns.positions.last() != Some(&last) {
@@ -214,8 +219,9 @@ fn moved(
     }
 }
 
+#[inline(always)]
 fn accuracy(decoder: &mut Decoder<'_>, last: Option<u16>, index: usize) -> Result<Option<u16>, CodecError> {
-    let change = unzigzag(decoder.number(ACCURACY, ACCURACY + 1)?.saturating_add(1).min(1 << 40));
+    let change = unzigzag(decoder.number(ACCURACY, ACCURACY + 1).saturating_add(1).min(1 << 40));
     let number = accuracy_number(last) + change;
     match number {
         0 => Ok(None),
@@ -225,13 +231,18 @@ fn accuracy(decoder: &mut Decoder<'_>, last: Option<u16>, index: usize) -> Resul
     }
 }
 
-fn round_trips(decoder: &mut Decoder<'_>, columns: &mut SampleColumns, is_fine: bool) -> Result<(), CodecError> {
+#[inline(never)]
+fn round_trips<'a>(
+    mut decoder: Decoder<'a>,
+    columns: &mut SampleColumns,
+    is_fine: bool,
+) -> Result<Decoder<'a>, CodecError> {
     let mut trips = RoundTrips::new();
     let mut now = ABSENT_32;
     for (index, (round_trip, &scratch)) in columns.rtt_tenth_ms.iter_mut().zip(&columns.scratch).enumerate() {
         if has(scratch, CHANGED_ROUND_TRIP) {
             let before = now;
-            let number = decoder.number(ROUND_TRIP + contexts::magnitude(trips.distance(), 7), ROUND_TRIP + 8)?;
+            let number = decoder.number(ROUND_TRIP + contexts::magnitude(trips.distance(), 7), ROUND_TRIP + 8);
             if number == 0 {
                 now = ABSENT_32;
             } else {
@@ -256,7 +267,8 @@ fn round_trips(decoder: &mut Decoder<'_>, columns: &mut SampleColumns, is_fine: 
     decoder.check()
 }
 
-fn cells(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), CodecError> {
+#[inline(never)]
+fn cells<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<Decoder<'a>, CodecError> {
     let mut recent = Technology::ALL.map(|_| RecentCells::new());
     let mut last = [Cell::default(); Technology::ALL.len()];
     let samples = columns.cell.iter_mut().zip(&columns.technology).zip(&columns.scratch);
@@ -266,7 +278,7 @@ fn cells(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), C
             let last = &mut last[technology as usize];
             let age = decoder.symbol(CELL + technology as usize);
             if age == CELL_NEW {
-                let new = cell_fields(decoder, technology, last, index)?;
+                let new = cell_fields(&mut decoder, technology, last, index)?;
                 if new == *last {
                     return Err(CodecError::NotCanonical);
                 }
@@ -330,7 +342,8 @@ fn cell_fields(
     })
 }
 
-fn throughputs(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result<(), CodecError> {
+#[inline(never)]
+fn throughputs<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<Decoder<'a>, CodecError> {
     let mut now = [ABSENT_32; 2];
     let mut size = [0; 2];
     let mut kind = 0;
@@ -347,7 +360,7 @@ fn throughputs(decoder: &mut Decoder<'_>, columns: &mut SampleColumns) -> Result
                     1 => ABSENT_32,
                     _ => {
                         let context = KILOBITS + way * 8 + contexts::magnitude(size[way], 7);
-                        let value = decoder.number(context, KILOBITS + 16)?;
+                        let value = decoder.number(context, KILOBITS + 16);
                         if value > THROUGHPUT_KBPS_MAX.into() {
                             let field = [SampleField::Downlink, SampleField::Uplink][way];
                             let value = value.min(i64::MAX as u64) as i64;
@@ -412,7 +425,7 @@ impl Radio {
         index: usize,
     ) -> Result<i32, CodecError> {
         if self.values[which].now == ABSENT_16 {
-            let change = unzigzag(decoder.number(RADIO_NUMBER + 3 + which, RADIO_NUMBER + 6)?);
+            let change = unzigzag(decoder.number(RADIO_NUMBER + 3 + which, RADIO_NUMBER + 6));
             self.set(which, change, unit, index)?;
             return Ok(0);
         }
@@ -421,7 +434,7 @@ impl Radio {
                 self.values[which].now = ABSENT_16;
                 return Ok(0);
             }
-            RADIO_LONG => decoder.number(RADIO_NUMBER + which, RADIO_NUMBER + 6)?.saturating_add(RADIO_LONG as u64),
+            RADIO_LONG => decoder.number(RADIO_NUMBER + which, RADIO_NUMBER + 6).saturating_add(RADIO_LONG as u64),
             number => number as u64,
         };
         let change = unzigzag(number.saturating_add(smallest));
@@ -430,7 +443,12 @@ impl Radio {
     }
 }
 
-fn radios(decoder: &mut Decoder<'_>, columns: &mut SampleColumns, units: [i32; 3]) -> Result<(), CodecError> {
+#[inline(never)]
+fn radios<'a>(
+    mut decoder: Decoder<'a>,
+    columns: &mut SampleColumns,
+    units: [i32; 3],
+) -> Result<Decoder<'a>, CodecError> {
     let mut radios = Technology::ALL.map(Radio::new);
     let mut unchanged_before = false;
     let mut before = columns.captured_at_ms[0];
@@ -449,7 +467,7 @@ fn radios(decoder: &mut Decoder<'_>, columns: &mut SampleColumns, units: [i32; 3
                 0 => {}
                 3 => {
                     let context = LEVEL + code * 3 + contexts::size_class(radio.level_before);
-                    level_change = radio.read(decoder, context, 0, 3, units[0], index)?;
+                    level_change = radio.read(&mut decoder, context, 0, 3, units[0], index)?;
                 }
                 one => {
                     if radio.values[0].now == ABSENT_16 {
@@ -462,11 +480,11 @@ fn radios(decoder: &mut Decoder<'_>, columns: &mut SampleColumns, units: [i32; 3
             let level_class = contexts::level_class(level_change);
             let mut quality_change = 0;
             if symbol & 2 != 0 {
-                quality_change = radio.read(decoder, QUALITY + code * 5 + level_class, 1, 1, units[1], index)?;
+                quality_change = radio.read(&mut decoder, QUALITY + code * 5 + level_class, 1, 1, units[1], index)?;
             }
             if symbol & 1 != 0 {
                 let context = SINR + code * 15 + level_class * 3 + contexts::sign_class(quality_change);
-                radio.read(decoder, context, 2, 1, units[2], index)?;
+                radio.read(&mut decoder, context, 2, 1, units[2], index)?;
             }
         }
         unchanged_before = symbol == 0;

@@ -100,8 +100,7 @@ fn times(columns: &SampleColumns, heads: &[Head], sink: &mut impl Sink) {
     sink.long_bits(INSTANT_BITS, (first - INSTANT_BASE) as u64);
     let mut instants = Instants::new(first);
     let (mut kind, mut coded_step) = (0, 0);
-    for index in 1..columns.len() {
-        let head = &heads[index];
+    for (index, head) in heads.iter().enumerate().skip(1) {
         let time = columns.captured_at_ms[index];
         if head.class == STEP_CODED {
             let before = columns.captured_at_ms[index - 1];

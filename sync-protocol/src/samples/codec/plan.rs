@@ -24,7 +24,7 @@ pub const ANCHORS_SECOND: usize = 9;
 /// … and so many for the modem's own reporting period.
 pub const ANCHORS_MODEM: usize = 5;
 /// The choice "about as long as the last coded step".
-pub const ANCHOR_REPEAT: usize = 14;
+pub const ANCHOR_REPEAT: usize = ANCHORS_SECOND + ANCHORS_MODEM;
 /// The choice "in step with nothing".
 pub const ANCHOR_NONE: usize = 15;
 /// Periodic reports of phones come in step with whole seconds …

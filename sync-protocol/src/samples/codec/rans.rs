@@ -21,66 +21,79 @@ const SETTLED: u16 = 56;
 /// One context's probabilities, learnt as symbols pass.
 #[derive(Clone, Copy)]
 pub struct Model {
-    /// Lower bound of each symbol's share, less 32768; the last entry is the upper end.
+    /// Where the symbols' shares meet, less 32768, from −32768 to 0, so that they fit 16 signed bits.
     bounds: [i16; 17],
     /// How many symbols it has seen, counted to [`SETTLED`].
     seen: u16,
 }
 
-/// Where the bounds of a model would go if only this symbol ever came.
-const TARGETS: [[i16; 16]; 16] = {
-    let mut targets = [[0; 16]; 16];
-    let mut symbol = 0;
-    while symbol < 16 {
-        let mut i = 0;
-        while i < 16 {
-            targets[symbol][i] = if i <= symbol { i16::MIN + FLOOR * i as i16 } else { -FLOOR * (16 - i as i16) };
-            i += 1;
-        }
-        symbol += 1;
-    }
-    targets
-};
+/// The models of all contexts.
+pub type Models = [Model; CONTEXTS];
 
 /// All models as they stand at the start of every block.
-static INITIAL: [Model; CONTEXTS] = {
-    let mut models = [Model { bounds: [0; 17], seen: 0 }; CONTEXTS];
+pub static INITIAL: Models = {
+    let mut models = [Model { bounds: [i16::MIN; 17], seen: 0 }; CONTEXTS];
     let mut context = 0;
     while context < CONTEXTS {
         let (seen, shares) = &PRIORS[context];
-        let mut bound = i16::MIN as i32;
+        let mut upper = i16::MIN as i32;
         let mut i = 0;
         while i < 16 {
-            models[context].bounds[i] = bound as i16;
             assert!(shares[i] > 0, "every symbol must be possible");
-            bound += shares[i] as i32;
+            upper += shares[i] as i32;
+            models[context].bounds[i + 1] = upper as i16;
             i += 1;
         }
-        assert!(bound == 0, "shares must add up to 32768");
+        assert!(upper == 0, "shares must add up to 32768");
         models[context].seen = *seen;
         context += 1;
     }
     models
 };
 
+/// Where the upper bounds would go if only this symbol ever came. The last bound must stay 0, which a target of 1 does as
+/// well as one of 0, being shifted away; that it is not the same for all symbols keeps the compiler from treating its lane
+/// apart and losing the vector instructions that make decoding fast.
+static TARGETS: [[i16; 16]; 16] = {
+    let mut targets = [[0; 16]; 16];
+    let mut symbol = 0;
+    while symbol < 16 {
+        let mut i = 0;
+        while i < 15 {
+            targets[symbol][i] = if i < symbol { i16::MIN + FLOOR * (i as i16 + 1) } else { -FLOOR * (15 - i as i16) };
+            i += 1;
+        }
+        targets[symbol][15] = symbol as i16 & 1;
+        symbol += 1;
+    }
+    targets
+};
+
 impl Model {
     /// Lower bound and width of a symbol's share.
     #[inline(always)]
     fn share(&self, symbol: usize) -> (u32, u32) {
-        let low = i32::from(self.bounds[symbol]);
-        let high = i32::from(self.bounds[symbol + 1]);
+        let symbol = symbol & 15;
+        let (low, high) = (i32::from(self.bounds[symbol]), i32::from(self.bounds[symbol + 1]));
         ((low + TOTAL as i32) as u32, (high - low) as u32)
     }
 
-    /// Moves the shares towards the symbol that came. Bounds stay apart: two neighbours whose distance shrinks are both
-    /// past targets that are [`FLOOR`] apart.
+    /// The symbol whose share a slot (less 32768) lies in: the first whose upper bound is above it.
+    #[inline(always)]
+    fn find(&self, slot: i16) -> usize {
+        // The sign of a difference, which never overflows, rather than a comparison: it stays in vector registers.
+        let above: u16 = self.bounds[1..].iter().map(|&upper| (slot.wrapping_sub(upper) as u16) >> 15).sum();
+        usize::from(16 - above)
+    }
+
+    /// Moves the shares towards the symbol that came. Bounds never meet: of two neighbours, either both move by the same
+    /// rule towards targets that are [`FLOOR`] apart, or they move apart.
     #[inline(always)]
     fn learn(&mut self, symbol: usize) {
-        let rate = (self.seen + 8).ilog2() + 1;
-        let target = &TARGETS[symbol];
-        for i in 0..16 {
-            let bound = self.bounds[i];
-            self.bounds[i] = bound.wrapping_add(target[i].wrapping_sub(bound) >> rate);
+        let rate = 16 - (self.seen + 8).leading_zeros();
+        let targets = &TARGETS[symbol & 15];
+        for (upper, target) in self.bounds[1..].iter_mut().zip(targets) {
+            *upper = upper.wrapping_add(target.wrapping_sub(*upper) >> rate);
         }
         self.seen += u16::from(self.seen < SETTLED);
     }
@@ -132,7 +145,7 @@ const PLAIN: u16 = 0x8000;
 
 /// The encoder. It records the steps, as they must be coded last one first.
 pub struct Encoder {
-    models: Box<[Model; CONTEXTS]>,
+    models: Box<Models>,
     /// (lower bound, width), or (value, [`PLAIN`] | number of bits).
     steps: Vec<(u16, u16)>,
 }
@@ -162,7 +175,7 @@ impl Encoder {
                     words.push(*state as u16);
                     *state >>= 16;
                 }
-                *state = (*state / width << PRECISION) + *state % width + u32::from(low);
+                *state = ((*state / width) << PRECISION) + *state % width + u32::from(low);
             }
         }
         out.extend(states.iter().flat_map(|state| state.to_le_bytes()));
@@ -187,7 +200,7 @@ impl Sink for Encoder {
 
 /// Counts symbols per context and plain bits per group, and what the symbols cost under the adaptive models.
 pub struct Tally {
-    models: Box<[Model; CONTEXTS]>,
+    models: Box<Models>,
     group: usize,
     /// How often each symbol came in each context.
     pub counts: Vec<[u32; 16]>,
@@ -219,38 +232,38 @@ impl Sink for Tally {
     }
 }
 
-/// The decoder. Past the end of its bytes it reads zeros; [`Decoder::finish`] tells.
+/// The decoder. Past the end of its bytes it reads zeros; [`Decoder::check`] tells.
+///
+/// It is handed on by value: whoever reads symbols keeps it in registers.
 pub struct Decoder<'a> {
-    models: [Model; CONTEXTS],
+    models: &'a mut Models,
     state: u32,
     /// The state whose turn is next.
     other: u32,
-    words: &'a [u8],
+    words: &'a [[u8; 2]],
     at: usize,
 }
 
 impl<'a> Decoder<'a> {
-    /// Reads the two states.
-    pub fn new(bytes: &'a [u8]) -> Result<Self, CodecError> {
+    /// Reads the two states. The models must be the initial ones.
+    pub fn new(bytes: &'a [u8], models: &'a mut Models) -> Result<Self, CodecError> {
         let (state, rest) = bytes.split_first_chunk::<4>().ok_or(CodecError::Truncated)?;
-        let (other, words) = rest.split_first_chunk::<4>().ok_or(CodecError::Truncated)?;
+        let (other, rest) = rest.split_first_chunk::<4>().ok_or(CodecError::Truncated)?;
+        let (words, odd) = rest.as_chunks::<2>();
         let (state, other) = (u32::from_le_bytes(*state), u32::from_le_bytes(*other));
-        if state < STATE_MIN || other < STATE_MIN {
+        if state < STATE_MIN || other < STATE_MIN || !odd.is_empty() {
             return Err(CodecError::NotCanonical);
         }
-        Ok(Self { models: INITIAL, state, other, words, at: 0 })
+        Ok(Self { models, state, other, words, at: 0 })
     }
 
     /// Fills the state up and hands the turn to the other.
     #[inline(always)]
     fn turn(&mut self, state: u32) {
-        let word = match self.words.get(self.at..self.at + 2) {
-            Some(pair) => u32::from(u16::from_le_bytes([pair[0], pair[1]])),
-            None => 0,
-        };
+        let word = self.words.get(self.at).map_or(0, |&word| u32::from(u16::from_le_bytes(word)));
         let low = state < STATE_MIN;
         let filled = state << 16 | word;
-        self.at += usize::from(low) * 2;
+        self.at += usize::from(low);
         self.state = self.other;
         self.other = if low { filled } else { state };
     }
@@ -260,15 +273,10 @@ impl<'a> Decoder<'a> {
     pub fn symbol(&mut self, context: usize) -> usize {
         let model = &mut self.models[context];
         let slot = self.state & (TOTAL - 1);
-        let biased = (slot as i32 - TOTAL as i32) as i16;
-        let mut below = 0i16;
-        for i in 0..16 {
-            below += i16::from(model.bounds[i] <= biased);
-        }
-        let symbol = (below as usize).wrapping_sub(1) & 15;
+        let symbol = model.find((slot as i32 - TOTAL as i32) as i16);
         let (low, width) = model.share(symbol);
         model.learn(symbol);
-        self.turn(width * (self.state >> PRECISION) + slot - low);
+        self.turn(width.wrapping_mul(self.state >> PRECISION).wrapping_add(slot).wrapping_sub(low));
         symbol
     }
 
@@ -284,6 +292,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Up to 64 plain bits.
+    #[inline(always)]
     pub fn long_bits(&mut self, count: u32) -> u64 {
         let mut value = 0;
         let mut shift = 0;
@@ -294,54 +303,62 @@ impl<'a> Decoder<'a> {
         value | u64::from(self.bits(count - shift)) << shift
     }
 
-    /// The next number, see [`Sink::number`].
+    /// The next number, see [`Sink::number`]; one beyond the 64 bits of a number is the largest number.
     #[inline(always)]
-    pub fn number(&mut self, first: usize, more: usize) -> Result<u64, CodecError> {
+    pub fn number(&mut self, first: usize, more: usize) -> u64 {
         let class = self.symbol(first);
         if class < 4 {
-            return Ok(class as u64);
+            return class as u64;
         }
         if class < 15 {
             let extra = class as u32 / 2 - 1;
-            return Ok((2 | (class as u64 & 1)) << extra | u64::from(self.bits(extra)));
+            return (2 | (class as u64 & 1)) << extra | u64::from(self.bits(extra));
         }
-        self.number_long(more)
+        // By value and back, so that the states need not live in memory for the sake of a rare case.
+        let Self { state, other, words, at, .. } = *self;
+        let rest = Decoder { models: &mut *self.models, state, other, words, at };
+        let (value, state, other, at) = rest.number_long(more);
+        (self.state, self.other, self.at) = (state, other, at);
+        value
     }
 
     #[cold]
-    fn number_long(&mut self, more: usize) -> Result<u64, CodecError> {
+    #[inline(never)]
+    fn number_long(mut self, more: usize) -> (u64, u32, u32, usize) {
         let mut class = 15;
         loop {
             let symbol = self.symbol(more);
             class += symbol;
-            if symbol < 15 {
+            if symbol < 15 || class > CLASS_MAX {
                 break;
             }
-            if class > 127 {
-                return Err(CodecError::NotCanonical);
-            }
         }
-        if class > 127 {
-            return Err(CodecError::NotCanonical);
-        }
-        let extra = class as u32 / 2 - 1;
-        Ok((2 | (class as u64 & 1)) << extra | self.long_bits(extra))
+        let value = if class > CLASS_MAX {
+            u64::MAX
+        } else {
+            let extra = class as u32 / 2 - 1;
+            (2 | (class as u64 & 1)) << extra | self.long_bits(extra)
+        };
+        (value, self.state, self.other, self.at)
     }
 
-    /// Whether more was read than there is: checked now and then, so that cut bytes are refused early.
-    pub fn check(&self) -> Result<(), CodecError> {
-        if self.at > self.words.len() { Err(CodecError::Truncated) } else { Ok(()) }
+    /// Whether more was read than there is: checked after each column, so that cut bytes are refused early.
+    pub fn check(self) -> Result<Self, CodecError> {
+        if self.at > self.words.len() { Err(CodecError::Truncated) } else { Ok(self) }
     }
 
     /// Everything must have been read, and both states be back where the encoder began.
     pub fn finish(self) -> Result<(), CodecError> {
-        self.check()?;
-        if self.at < self.words.len() {
+        let rest = self.check()?;
+        if rest.at < rest.words.len() {
             return Err(CodecError::TrailingBytes);
         }
-        if self.state != STATE_MIN || self.other != STATE_MIN {
+        if rest.state != STATE_MIN || rest.other != STATE_MIN {
             return Err(CodecError::NotCanonical);
         }
         Ok(())
     }
 }
+
+/// The class of numbers of 64 bits whose second bit is set.
+const CLASS_MAX: usize = 127;
