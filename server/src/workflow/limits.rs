@@ -1,0 +1,157 @@
+//! Time limits: how long each class and each kind of plan may take (R-LIMIT-1, R-LIMIT-2, R-INTAKE-5, R-INTAKE-9, R-CLASS-2).
+//!
+//! What does not belong here: the running clock (`clocks`), which days are worked (`calendar`).
+
+use crate::workflow::calendar::{Day, WorkCalendar};
+use crate::workflow::clocks::{Clock, TimeMeasure};
+use crate::workflow::complaints::{ComplaintChannel, ComplaintClass};
+use crate::workflow::reviews::PlanKind;
+use crate::workflow::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS};
+use callout_sync_protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+named_enum! {
+    /// What a limit depends on (R-LIMIT-1).
+    LimitClass {
+        /// Quality of a product or service; every network complaint is one.
+        Quality = "quality" / "业务产品质量",
+        /// Conduct of staff.
+        StaffConduct = "staff_conduct" / "职员行为",
+        /// Billing and tariffs.
+        Billing = "billing" / "计费、资费",
+        /// Anything else.
+        Other = "other" / "其他",
+    }
+}
+
+impl LimitClass {
+    /// The class where nobody said otherwise: network → quality, service → conduct, business → other.
+    pub fn of_complaint(class: ComplaintClass) -> Self {
+        match class {
+            ComplaintClass::Network => Self::Quality,
+            ComplaintClass::Service => Self::StaffConduct,
+            ComplaintClass::Business => Self::Other,
+        }
+    }
+}
+
+/// How long things may take. One per region where regions differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitPolicy {
+    /// Working days for quality (R-LIMIT-1: 3).
+    pub quality_working_days: u16,
+    /// Working days for staff conduct and billing (R-LIMIT-1: 2).
+    pub conduct_and_billing_working_days: u16,
+    /// Working days for anything else (R-LIMIT-1: at most 5).
+    pub other_working_days: u16,
+    /// Percent of the limit that a major complaint on the fast track gets (R-CLASS-2; a choice: half).
+    pub major_percent: u8,
+    /// Hours from intake to the first response (R-INTAKE-5: 24).
+    pub first_response_hours: u16,
+    /// Hours in which customer service promises an answer through a higher door (R-INTAKE-9: 48).
+    pub higher_door_hours: u16,
+    /// Hours for the lead's review of a submitted test (R-REVIEW-1; a choice: 24).
+    pub review_hours: u16,
+    /// Days from approval until a fault is with the maintenance room (R-LIMIT-2: 2).
+    pub fault_days: u16,
+    /// Days from approval until a retrofit is passed on and ordered (R-LIMIT-2: 3).
+    pub retrofit_days: u16,
+    /// The day of the weekly resource review, 0 = Monday (a choice: Thursday).
+    pub review_meeting_weekday: u8,
+    /// The minute of the local day at which it begins (a choice: 14:30).
+    pub review_meeting_minute: u16,
+    /// Warn when this percentage of a limit is used (a choice: 80).
+    pub warn_percent: u8,
+}
+
+impl Default for LimitPolicy {
+    fn default() -> Self {
+        Self {
+            quality_working_days: 3,
+            conduct_and_billing_working_days: 2,
+            other_working_days: 5,
+            major_percent: 50,
+            first_response_hours: 24,
+            higher_door_hours: 48,
+            review_hours: 24,
+            fault_days: 2,
+            retrofit_days: 3,
+            review_meeting_weekday: 3,
+            review_meeting_minute: 14 * 60 + 30,
+            warn_percent: 80,
+        }
+    }
+}
+
+impl LimitPolicy {
+    /// The limit for handling a complaint, in microseconds of working days (R-LIMIT-1; shorter for a major one, R-CLASS-2).
+    pub fn handling_micros(&self, class: LimitClass, is_major: bool) -> i64 {
+        let days = match class {
+            LimitClass::Quality => self.quality_working_days,
+            LimitClass::StaffConduct | LimitClass::Billing => self.conduct_and_billing_working_days,
+            LimitClass::Other => self.other_working_days,
+        };
+        let full = i64::from(days) * DAY_MICROS;
+        if is_major { full / 100 * i64::from(self.major_percent.min(100)) } else { full }
+    }
+
+    /// The clock for handling a complaint taken at `received_at`.
+    pub fn handling_clock(&self, class: LimitClass, is_major: bool, received_at: Timestamp) -> Clock {
+        let budget = self.handling_micros(class, is_major);
+        Clock::started(received_at, TimeMeasure::WorkingDays, budget, "complaint received")
+    }
+
+    /// The clock for the first response: 24 hours, holidays or not (R-INTAKE-5).
+    pub fn first_response_clock(&self, received_at: Timestamp) -> Clock {
+        let budget = i64::from(self.first_response_hours) * HOUR_MICROS;
+        Clock::started(received_at, TimeMeasure::AllHours, budget, "complaint received")
+    }
+
+    /// The clock for the answer that is owed through a higher door; none for the ordinary ones (R-INTAKE-9).
+    pub fn higher_door_clock(&self, channel: ComplaintChannel, received_at: Timestamp) -> Option<Clock> {
+        channel.is_higher_door().then(|| {
+            let budget = i64::from(self.higher_door_hours) * HOUR_MICROS;
+            Clock::started(received_at, TimeMeasure::AllHours, budget, "complaint came through a higher door")
+        })
+    }
+
+    /// The clock for the lead's review (R-REVIEW-1).
+    pub fn review_clock(&self, submitted_at: Timestamp) -> Clock {
+        let budget = i64::from(self.review_hours) * HOUR_MICROS;
+        Clock::started(submitted_at, TimeMeasure::WorkingDays, budget, "field test submitted")
+    }
+
+    /// When the plan must be passed on, counted from the test's approval (R-LIMIT-2); none for plain optimisation, which the
+    /// complaint's own limit covers.
+    pub fn plan_due_at(
+        &self,
+        kind: PlanKind,
+        approved_at: Timestamp,
+        calendar: &WorkCalendar,
+        utc_offset_minutes: i16,
+    ) -> Option<Timestamp> {
+        let days_later = |days: u16| approved_at.plus_seconds(i64::from(days) * 86_400);
+        match kind {
+            PlanKind::Optimise => None,
+            PlanKind::Fault => Some(days_later(self.fault_days)),
+            PlanKind::Retrofit => Some(days_later(self.retrofit_days)),
+            PlanKind::Build => Some(self.review_meeting_after(approved_at, calendar, utc_offset_minutes)),
+        }
+    }
+
+    /// The resource review meeting of the week after `at` (R-LADDER-3, R-LIMIT-2). Where its day is not worked, the meeting is on
+    /// the last working day before it in that week, else on the first one after.
+    pub fn review_meeting_after(&self, at: Timestamp, calendar: &WorkCalendar, utc_offset_minutes: i16) -> Timestamp {
+        let today = Day::of(at, utc_offset_minutes);
+        let next_monday = today.plus_days(7 - i64::from(today.days_from_monday()));
+        let weekday = i64::from(self.review_meeting_weekday.min(6));
+        let regular = next_monday.plus_days(weekday);
+        let earlier = (0..=weekday).rev().map(|offset| next_monday.plus_days(offset));
+        // Sixty days off in a row are more than a calendar may have.
+        let later = (1..=60).map(|offset| regular.plus_days(offset));
+        let day = earlier.chain(later).find(|day| calendar.is_working_day(*day)).unwrap_or(regular);
+        let minute = i64::from(self.review_meeting_minute.min(24 * 60 - 1));
+        crate::workflow::calendar::plus_micros(day.begins_at(utc_offset_minutes), minute * MINUTE_MICROS)
+    }
+}
