@@ -5,11 +5,12 @@
 use callout_sync_protocol::time::Timestamp;
 use time::{Date, Month};
 
-pub(super) const DAY_MS: i64 = 86_400_000;
+const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 /// Every zone's offset is a multiple of a quarter of an hour.
 const QUARTER_MS: i64 = 15 * MINUTE_MS;
-/// The westernmost and easternmost offsets in use, with half a quarter for a clock that is off or a start that comes late.
+/// The westernmost and easternmost offsets in use, with half a quarter for a clock that is off or a start that comes
+/// late.
 const OFFSET_MS: std::ops::RangeInclusive<i64> =
     -(12 * 60 * MINUTE_MS + QUARTER_MS / 2)..=14 * 60 * MINUTE_MS + QUARTER_MS / 2;
 
@@ -56,8 +57,8 @@ impl LocalClock {
         self.offset_ms.and_then(|offset| i32::try_from(offset / MINUTE_MS).ok())
     }
 
-    /// The instant of a line, milliseconds since the Unix epoch; `None` while nothing has told year and zone, or if there is
-    /// no such day. Years roll over: the year is the one that brings the line nearest to the line before.
+    /// The instant of a line, milliseconds since the Unix epoch; `None` while nothing has told year and zone, or if
+    /// there is no such day. Years roll over: the year is the one that brings the line nearest to the line before.
     pub(super) fn instant_ms(&mut self, local: LocalTime) -> Option<i64> {
         if !self.is_known() {
             let started_at = self.started_at?;

@@ -1,13 +1,14 @@
 //! G-NetTrack CSVs: a header row, then a row per report, local time such as `2019.12.01_12.11.21`, `-` for no value.
 //!
-//! Columns are found by name, in any order. Used: `Timestamp`, `Longitude`, `Latitude`, `Operatorname`, `NetworkMode`, `RSRP`, `RSRQ`,
-//! `SNR`, `DL_bitrate` and `UL_bitrate` (kbit/s), `PINGAVG` (ms), `LACHEX` (area code), `RAWCELLID` (LTE: eNB × 256 + cell; UMTS:
-//! RNC × 65 536 + cell; the app's own split into `NODEHEX` and `CELLHEX` is off where the mode had just changed).
+//! Columns are found by name, in any order. Used: `Timestamp`, `Longitude`, `Latitude`, `Operatorname`, `NetworkMode`,
+//! `RSRP`, `RSRQ`, `SNR`, `DL_bitrate` and `UL_bitrate` (kbit/s), `PINGAVG` (ms), `LACHEX` (area code), `RAWCELLID`
+//! (LTE: eNB × 256 + cell; UMTS: RNC × 65 536 + cell; the app's own split into `NODEHEX` and `CELLHEX` is off where the
+//! mode had just changed).
 //!
-//! A row is one sample of the technology that its values are of. Mode `5G` is non-standalone there: its `RAWCELLID` is that of an
-//! LTE cell of the same eNB, its RSRP and RSRQ are the LTE anchor's, so the sample is an LTE one; the report counts the modes.
-//! `NRxRSRP` and `NRxRSRQ` are a *neighbour's* (they stand in HSPA rows too, and hold −204), not NR's, and are left out. In 3G rows
-//! RSRP is the app's level and RSRQ its Ec/No.
+//! A row is one sample of the technology that its values are of. Mode `5G` is non-standalone there: its `RAWCELLID` is
+//! that of an LTE cell of the same eNB, its RSRP and RSRQ are the LTE anchor's, so the sample is an LTE one; the report
+//! counts the modes. `NRxRSRP` and `NRxRSRQ` are a *neighbour's* (they stand in HSPA rows too, and hold −204), not
+//! NR's, and are left out. In 3G rows RSRP is the app's level and RSRQ its Ec/No.
 //!
 //! What does not belong here: ranges (`mod`), counting (`report`).
 
@@ -21,8 +22,6 @@ use super::{
 use callout_sync_protocol::samples::OutOfRange;
 use callout_sync_protocol::samples::sample::{RTT_TENTH_MS_MAX, THROUGHPUT_KBPS_MAX};
 
-/// More columns than any version of the app writes.
-const COLUMNS_MAX: usize = 64;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Whether a line can only be the header of such a CSV.
@@ -32,50 +31,107 @@ pub(super) fn is_header(line: &[u8]) -> bool {
         && line.windows(11).any(|window| window == b"NetworkMode")
 }
 
-/// Where each used column stands.
-#[derive(Debug)]
-struct Columns {
-    delimiter: u8,
-    count: usize,
-    timestamp: usize,
-    network_mode: usize,
-    level: usize,
-    longitude: Option<usize>,
-    latitude: Option<usize>,
-    operator_name: Option<usize>,
-    quality: Option<usize>,
-    sinr: Option<usize>,
-    downlink: Option<usize>,
-    uplink: Option<usize>,
-    ping_average: Option<usize>,
-    area_code: Option<usize>,
-    cell_identity: Option<usize>,
+/// A column that is used; its number is its place in [`Fields`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Timestamp,
+    NetworkMode,
+    Level,
+    Longitude,
+    Latitude,
+    OperatorName,
+    Quality,
+    Sinr,
+    Downlink,
+    Uplink,
+    PingAverage,
+    AreaCode,
+    CellIdentity,
 }
 
-impl Columns {
-    fn of(header: &[u8], line: u64) -> Result<Self, ImportError> {
-        let header = header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(header);
-        let delimiter = header.iter().copied().find(|b| b",;\t".contains(b)).unwrap_or(b',');
-        let names: Vec<&[u8]> = header.split(|&b| b == delimiter).map(<[u8]>::trim_ascii).collect();
-        let find = |name: &str| names.iter().position(|found| found.eq_ignore_ascii_case(name.as_bytes()));
-        let need = |column: &'static str| find(column).ok_or(ImportError::ColumnMissing { line, column });
-        Ok(Self {
-            delimiter,
-            count: names.len().min(COLUMNS_MAX),
-            timestamp: need("Timestamp")?,
-            network_mode: need("NetworkMode")?,
-            level: need("RSRP")?,
-            longitude: find("Longitude"),
-            latitude: find("Latitude"),
-            operator_name: find("Operatorname"),
-            quality: find("RSRQ"),
-            sinr: find("SNR"),
-            downlink: find("DL_bitrate"),
-            uplink: find("UL_bitrate"),
-            ping_average: find("PINGAVG"),
-            area_code: find("LACHEX"),
-            cell_identity: find("RAWCELLID"),
-        })
+/// The used columns by their numbers, with their names in the header, and whether nothing can be read without them.
+const COLUMNS: [(Column, &str, bool); 13] = [
+    (Column::Timestamp, "Timestamp", true),
+    (Column::NetworkMode, "NetworkMode", true),
+    (Column::Level, "RSRP", true),
+    (Column::Longitude, "Longitude", false),
+    (Column::Latitude, "Latitude", false),
+    (Column::OperatorName, "Operatorname", false),
+    (Column::Quality, "RSRQ", false),
+    (Column::Sinr, "SNR", false),
+    (Column::Downlink, "DL_bitrate", false),
+    (Column::Uplink, "UL_bitrate", false),
+    (Column::PingAverage, "PINGAVG", false),
+    (Column::AreaCode, "LACHEX", false),
+    (Column::CellIdentity, "RAWCELLID", false),
+];
+
+/// The used fields of a row; a column that the header lacks is empty.
+#[derive(Default)]
+struct Fields<'a>([&'a [u8]; COLUMNS.len()]);
+
+impl<'a> Fields<'a> {
+    fn of(&self, column: Column) -> &'a [u8] {
+        self.0.get(column as usize).copied().unwrap_or_default()
+    }
+
+    /// The field, unless it holds nothing or `-`.
+    fn known(&self, column: Column) -> Option<&'a [u8]> {
+        Some(self.of(column)).filter(|field| !field.is_empty() && *field != b"-")
+    }
+}
+
+/// What the header says.
+#[derive(Debug)]
+struct Header {
+    delimiter: u8,
+    /// For each column of the file, which used one it is.
+    columns: Vec<Option<Column>>,
+}
+
+impl Header {
+    fn of(line: &[u8], number: u64) -> Result<Self, ImportError> {
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        let delimiter = line.iter().copied().find(|b| b",;\t".contains(b)).unwrap_or(b',');
+        let used = |name: &[u8]| COLUMNS.iter().find(|(_, known, _)| name.eq_ignore_ascii_case(known.as_bytes()));
+        let columns: Vec<_> =
+            line.split(|&b| b == delimiter).map(|name| used(name.trim_ascii()).map(|(column, ..)| *column)).collect();
+        match COLUMNS.iter().find(|(column, _, needed)| *needed && !columns.contains(&Some(*column))) {
+            Some((_, column, _)) => Err(ImportError::ColumnMissing { line: number, column }),
+            None => Ok(Self { delimiter, columns }),
+        }
+    }
+
+    /// The used fields of a row. `None` unless it has as many fields as the header: its values are not in their columns
+    /// then. A delimiter behind the last field is harmless. Quotes around a field are taken off; the app writes no
+    /// quote inside one.
+    fn split<'a>(&self, line: &'a [u8]) -> Option<Fields<'a>> {
+        let mut fields = Fields::default();
+        let mut columns = self.columns.iter();
+        let mut take = |field: &'a [u8]| match columns.next() {
+            Some(None) => true,
+            Some(Some(column)) => {
+                let unquoted = field.strip_prefix(b"\"").and_then(|inner| inner.strip_suffix(b"\""));
+                if let Some(slot) = fields.0.get_mut(*column as usize) {
+                    *slot = unquoted.unwrap_or(field);
+                }
+                true
+            }
+            None => field.is_empty(),
+        };
+        let mut start = 0;
+        let mut in_quotes = false;
+        for (at, &byte) in line.iter().enumerate() {
+            if byte == self.delimiter && !in_quotes {
+                if !take(line.get(start..at)?) {
+                    return None;
+                }
+                start = at + 1;
+            } else if byte == b'"' {
+                in_quotes = !in_quotes;
+            }
+        }
+        (take(line.get(start..)?) && columns.next().is_none()).then_some(fields)
     }
 }
 
@@ -94,7 +150,7 @@ struct Row {
 #[derive(Debug)]
 pub(super) struct GnettrackParser {
     utc_offset_minutes: i16,
-    columns: Option<Columns>,
+    header: Option<Header>,
     known: LastKnown,
     last_row_at_ms: Option<i64>,
     /// The last date spelled, and its midnight.
@@ -105,7 +161,7 @@ impl GnettrackParser {
     pub(super) fn new(options: &ImportOptions) -> Self {
         Self {
             utc_offset_minutes: options.utc_offset_minutes.unwrap_or(0),
-            columns: None,
+            header: None,
             known: LastKnown::default(),
             last_row_at_ms: None,
             today: None,
@@ -120,31 +176,26 @@ impl GnettrackParser {
         if line.trim_ascii().is_empty() {
             return Ok(Outcome::Skipped(SkipReason::Blank));
         }
-        let columns = match &self.columns {
-            Some(columns) if !is_header(line) => columns,
+        let header = match &self.header {
+            Some(header) if !is_header(line) => header,
             _ => {
-                self.columns = Some(Columns::of(line, report.lines)?);
+                self.header = Some(Header::of(line, report.lines)?);
                 self.known.recording_start();
                 report.recordings += 1;
                 return Ok(Outcome::Used);
             }
         };
-        let mut fields: [&[u8]; COLUMNS_MAX] = [&[]; COLUMNS_MAX];
-        let count = split(line, columns.delimiter, &mut fields);
-        // A trailing delimiter is harmless; anything else means that the values are not in their columns.
-        let excess = count.saturating_sub(columns.count);
-        if count < columns.count || excess > 1 || (excess == 1 && !fields.get(count - 1).is_none_or(|f| f.is_empty())) {
-            return Ok(Outcome::Skipped(SkipReason::Malformed));
-        }
-        let field = |at: usize| fields.get(at).copied().unwrap_or_default();
-        let Some(at_ms) = instant_ms(field(columns.timestamp), &mut self.today, self.utc_offset_minutes) else {
+        let Some(fields) = header.split(line) else {
             return Ok(Outcome::Skipped(SkipReason::Malformed));
         };
-        let mode = field(columns.network_mode);
+        let Some(at_ms) = instant_ms(fields.of(Column::Timestamp), &mut self.today, self.utc_offset_minutes) else {
+            return Ok(Outcome::Skipped(SkipReason::Malformed));
+        };
+        let mode = fields.of(Column::NetworkMode);
         let Some(technology) = technology_of(mode) else {
             return Ok(Outcome::Skipped(SkipReason::UnknownTechnology));
         };
-        let Some(row) = row_of(columns, &fields, technology) else {
+        let Some(row) = row_of(&fields, technology) else {
             return Ok(Outcome::Skipped(SkipReason::Malformed));
         };
         if self.last_row_at_ms.is_some_and(|last| at_ms - last > PAUSE_MS) {
@@ -156,7 +207,7 @@ impl GnettrackParser {
                 report.positions += u64::from(row.latitude_e6.is_some() && row.longitude_e6.is_some());
                 report.ping_replies += u64::from(row.ping_tenth_ms.is_some());
                 name_count(&mut report.network_modes, mode);
-                if let Some(name) = columns_name(self.columns.as_ref(), &fields) {
+                if let Some(name) = fields.known(Column::OperatorName) {
                     name_count(&mut report.operator_names, name);
                 }
                 Ok(Outcome::Sample(sample))
@@ -185,11 +236,6 @@ impl GnettrackParser {
     }
 }
 
-fn columns_name<'a>(columns: Option<&Columns>, fields: &[&'a [u8]]) -> Option<&'a [u8]> {
-    let name = fields.get(columns?.operator_name?).copied()?;
-    (!name.is_empty() && name != b"-").then_some(name)
-}
-
 /// The technology that a row's values are of; see the module on `5G`.
 fn technology_of(mode: &[u8]) -> Option<Technology> {
     Some(match mode {
@@ -201,33 +247,30 @@ fn technology_of(mode: &[u8]) -> Option<Technology> {
     })
 }
 
-fn row_of(columns: &Columns, fields: &[&[u8]], technology: Technology) -> Option<Row> {
-    let known = |at: Option<usize>| {
-        let field = fields.get(at?).copied()?;
-        (!field.is_empty() && field != b"-").then_some(field)
-    };
-    let number = |at: Option<usize>, read: fn(&[u8]) -> Option<Reading>| match known(at) {
+fn row_of(fields: &Fields<'_>, technology: Technology) -> Option<Row> {
+    let number = |column: Column, read: fn(&[u8]) -> Option<Reading>| match fields.known(column) {
         None => Some(None),
         Some(field) => read(field).map(Reading::value),
     };
-    let has = |defined: bool, at: Option<usize>| at.filter(|_| defined);
+    let whole: fn(&[u8]) -> Option<Reading> = |field| decimal(field, 0);
+    let degrees: fn(&[u8]) -> Option<Reading> = |field| decimal(field, 6);
     Some(Row {
-        longitude_e6: number(columns.longitude, |field| decimal(field, 6))?,
-        latitude_e6: number(columns.latitude, |field| decimal(field, 6))?,
+        longitude_e6: number(Column::Longitude, degrees)?,
+        latitude_e6: number(Column::Latitude, degrees)?,
         signal: Signal {
-            level_dbm: number(Some(columns.level), |field| decimal(field, 0))?,
+            level_dbm: number(Column::Level, whole)?,
             // GSM reports neither, UMTS no SINR; what the app leaves in those columns then is of another technology.
-            quality_half_db: number(has(technology != Technology::Gsm, columns.quality), half_units)?,
-            sinr_half_db: number(has(technology >= Technology::Lte, columns.sinr), half_units)?,
+            quality_half_db: if technology == Technology::Gsm { None } else { number(Column::Quality, half_units)? },
+            sinr_half_db: if technology < Technology::Lte { None } else { number(Column::Sinr, half_units)? },
         },
-        downlink_kbps: number(columns.downlink, |field| decimal(field, 0))?,
-        uplink_kbps: number(columns.uplink, |field| decimal(field, 0))?,
-        ping_tenth_ms: number(columns.ping_average, |field| decimal(field, 1))?,
-        area_code: match known(columns.area_code) {
+        downlink_kbps: number(Column::Downlink, whole)?,
+        uplink_kbps: number(Column::Uplink, whole)?,
+        ping_tenth_ms: number(Column::PingAverage, |field| decimal(field, 1))?,
+        area_code: match fields.known(Column::AreaCode) {
             None => None,
             Some(field) => Some(hexadecimal(field)?),
         },
-        cell_identity: number(columns.cell_identity, |field| decimal(field, 0))?,
+        cell_identity: number(Column::CellIdentity, whole)?,
     })
 }
 
@@ -253,32 +296,4 @@ fn instant_ms(text: &[u8], today: &mut Option<([u8; 10], i64)>, utc_offset_minut
     }
     let seconds = i64::from((hour * 60 + minute) * 60 + second) - i64::from(utc_offset_minutes) * 60;
     Some(day_start + seconds * 1000)
-}
-
-/// Splits a row into its fields and says how many there were, those beyond the array included. Quotes around a field are taken off;
-/// the app writes no quote inside one.
-fn split<'a>(line: &'a [u8], delimiter: u8, fields: &mut [&'a [u8]; COLUMNS_MAX]) -> usize {
-    let mut count = 0;
-    let mut rest = Some(line);
-    while let Some(bytes) = rest {
-        let quoted = bytes.strip_prefix(b"\"").and_then(|inner| {
-            let end = inner.iter().position(|&b| b == b'"')?;
-            let (field, after) = inner.split_at(end);
-            match after.get(1) {
-                None => Some((field, None)),
-                Some(&next) if next == delimiter => Some((field, after.get(2..))),
-                Some(_) => None,
-            }
-        });
-        let (field, after) = quoted.unwrap_or_else(|| match bytes.iter().position(|&b| b == delimiter) {
-            Some(end) => (bytes.get(..end).unwrap_or_default(), bytes.get(end + 1..)),
-            None => (bytes, None),
-        });
-        if let Some(slot) = fields.get_mut(count) {
-            *slot = field;
-        }
-        count += 1;
-        rest = after;
-    }
-    count
 }

@@ -1,19 +1,22 @@
-//! Importers: samples out of the logs that measuring apps write: Android `cellinfo` logs (logcat lines) and G-NetTrack CSVs.
+//! Importers: samples out of the logs that measuring apps write: Android `cellinfo` logs (logcat lines) and G-NetTrack
+//! CSVs.
 //!
-//! A sample is one signal report of one technology (each `Signal Strength info` line, each CSV row) with the position, the
-//! serving cell of that technology and the round-trip time last known. A line that repeats the one before is a sample
-//! again. What the phone did not know is absent. A value outside its standard's range is refused with its line: the whole
-//! line changes nothing, and the report tells line, field and value. Damaged lines are skipped and told.
+//! A sample is one signal report of one technology (each `Signal Strength info` line, each CSV row) with the position,
+//! the serving cell of that technology and the round-trip time last known. A line that repeats the one before is a
+//! sample again. What the phone did not know is absent. A value outside its standard's range is refused with its line:
+//! the whole line changes nothing, and the report tells line, field and value. Damaged lines are skipped and told.
 //!
-//! "Last known" ends where it would mislead: a new recording (`Logging started`, a repeated CSV header) forgets serving cells
-//! and round-trip time, for its ping and its listeners start anew; a pause of more than [`PAUSE_MS`] forgets the position too.
+//! "Last known" ends where it would mislead: a new recording (`Logging started`, a repeated CSV header) forgets serving
+//! cells and round-trip time, for its ping and its listeners start anew; a pause of more than [`PAUSE_MS`] forgets the
+//! position too.
 //!
-//! Streaming: memory does not grow with the input. **To resume** a capture that was killed, drive a new importer over the same
-//! input from its start, with [`ImportOptions::skip_samples`] set to the number of samples that are safely stored: the importer
-//! is a pure function of the lines, so the samples after those are the ones that are missing, and none comes twice.
+//! Streaming: memory does not grow with the input. **To resume** a capture that was killed, drive a new importer over
+//! the same input from its start, with [`ImportOptions::skip_samples`] set to the number of samples that are safely
+//! stored: the importer is a pure function of the lines, so the samples after those are the ones that are missing, and
+//! none comes twice.
 //!
-//! What does not belong here: storing samples (`capture`, `store`), knowing which operator a log is of (the caller says so:
-//! names in logs such as `AT&T...1`, `000000` or nothing are not reliable), and what is computed of samples.
+//! What does not belong here: storing samples (`capture`, `store`), knowing which operator a log is of (the caller says
+//! so: names in logs such as `AT&T...1`, `000000` or nothing are not reliable), and what is computed of samples.
 
 mod cellinfo;
 mod clock;
@@ -80,17 +83,20 @@ impl fmt::Display for LogFormat {
 pub struct ImportOptions {
     /// The format; told by the first bytes if absent.
     pub format: Option<LogFormat>,
-    /// Minutes that the phone's local time is ahead of UTC, −720 … 840. Overrides what the log says. Without it, a `cellinfo` log's
-    /// offset is derived from its `Timestamp:` lines or `started_at`, to a quarter of an hour; a CSV is taken to be in UTC.
+    /// Minutes that the phone's local time is ahead of UTC, −720 … 840. Overrides what the log says. Without it, a
+    /// `cellinfo` log's offset is derived from its `Timestamp:` lines or `started_at`, to a quarter of an hour; a CSV
+    /// is taken to be in UTC.
     pub utc_offset_minutes: Option<i16>,
-    /// When the recording started, to the minute, for a `cellinfo` log without a `Timestamp:` line: its lines have no year and no
-    /// zone. See [`started_at_from_file_name`]. Together with `utc_offset_minutes`, any instant within six months does.
+    /// When the recording started, to the minute, for a `cellinfo` log without a `Timestamp:` line: its lines have no
+    /// year and no zone. See [`started_at_from_file_name`]. Together with `utc_offset_minutes`, any instant within six
+    /// months does.
     pub started_at: Option<Timestamp>,
     /// How many samples from the start an earlier run has stored already: they are counted, but not handed out again.
     pub skip_samples: u64,
 }
 
-/// The start that a log's file name tells, as in `R5CRA0E07EF_1659662187.7814636.out`: Unix seconds in UTC after the last `_`.
+/// The start that a log's file name tells, as in `R5CRA0E07EF_1659662187.7814636.out`: Unix seconds in UTC after the
+/// last `_`.
 pub fn started_at_from_file_name(file_name: &str) -> Option<Timestamp> {
     let stem = file_name.rsplit(['/', '\\']).next()?;
     let stem = stem.strip_suffix(".out").unwrap_or(stem);
@@ -290,7 +296,8 @@ impl LogImporter {
         }
     }
 
-    /// Samples found so far, held-back ones included: what to pass as [`ImportOptions::skip_samples`] once they are stored.
+    /// Samples found so far, held-back ones included: what to pass as [`ImportOptions::skip_samples`] once they are
+    /// stored.
     pub fn samples_seen(&self) -> u64 {
         self.report.samples
     }
@@ -391,8 +398,8 @@ fn bounded(
     }
 }
 
-/// A serving cell out of raw numbers, each checked against its technology. All-ones and reserved area codes (TS 23.003 §4.1,
-/// §19.4.2.3) mean that there is none.
+/// A serving cell out of raw numbers, each checked against its technology. All-ones and reserved area codes (TS 23.003
+/// §4.1, §19.4.2.3) mean that there is none.
 fn cell_of(
     technology: Technology,
     cell_identity: Option<i64>,

@@ -85,7 +85,8 @@ pub struct RefusedLine {
     pub line: u64,
     /// The field.
     pub field: SampleField,
-    /// The value in the field's own unit (decibels are in halves, degrees in millionths, times in tenths of a millisecond).
+    /// The value in the field's own unit (decibels are in halves, degrees in millionths, times in tenths of a
+    /// millisecond).
     pub value: i64,
     /// The smallest allowed value, in the same unit.
     pub minimum: i64,

@@ -111,7 +111,10 @@ pub(super) fn decimal(text: &[u8], decimals: u32) -> Option<Reading> {
         return Some(Reading::Unknown);
     }
     let mut value: i64 = 0;
-    let push = |value: i64, digit: u8| value.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(CEILING);
+    let push = |value: i64, digit: u8| {
+        // Below a tenth of the ceiling ten times as much cannot overflow, and above it nothing changes any more.
+        if value < CEILING / 10 { value * 10 + i64::from(digit - b'0') } else { CEILING }
+    };
     for &digit in whole {
         value = push(value, digit);
     }

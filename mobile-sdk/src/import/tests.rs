@@ -401,6 +401,15 @@ fn csv_damage_is_skipped_or_refused_row_by_row() {
     assert_eq!(report.skipped_first.iter().map(|s| s.line).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
     assert_every_line_counted_once(&report);
 
+    // Any number of further columns, in any order, with any of the three delimiters.
+    let wide = format!(
+        "Timestamp;NetworkMode{};rsrp;\n2019.12.01_12.11.21;LTE{};-92;\n",
+        ";x".repeat(200),
+        ";\"a;b\"".repeat(200)
+    );
+    let (samples, _) = import_text(&wide);
+    assert_eq!(samples.iter().map(|s| s.sample.level_dbm).collect::<Vec<_>>(), [Some(-92)]);
+
     let headless = "Timestamp,Level,NetworkMode\n";
     assert!(matches!(
         import(headless.as_bytes(), ImportOptions::default()),
