@@ -241,7 +241,8 @@ impl LogImporter {
     /// those kept back where the line tells a clock that was unknown so far.
     ///
     /// # Errors
-    /// [`ImportError::ClockUnknown`] and [`ImportError::ColumnMissing`]: nothing more can come of this log with these options.
+    /// [`ImportError::ClockUnknown`] and [`ImportError::ColumnMissing`]: nothing more can come of this log with these
+    /// options.
     pub fn push_line(&mut self, line: &[u8], out: &mut impl FnMut(ImportedSample)) -> Result<(), ImportError> {
         let line = scan::without_line_ending(line);
         if line.len() > LINE_BYTES_MAX {
@@ -325,7 +326,8 @@ impl LogImporter {
     }
 }
 
-/// Imports a whole log. A last line without a line ending is read like any other.
+/// Imports a whole log. A last line without a line ending is read like any other; a log that is still being written belongs
+/// into [`LogImporter::push_line`], complete lines only, for half a number looks like a number.
 ///
 /// # Errors
 /// See [`ImportError`]; samples handed out before the error stay valid.
