@@ -12,7 +12,8 @@ use callout_sync_protocol::ids::{DeviceId, FieldTestId};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::samples::codec::statistics;
 use callout_sync_protocol::samples::{
-    BlockHeader, Sample, SampleColumns, block_open_into, block_seal, block_verify, segment_encode,
+    BlockHeader, KpiPolicy, Sample, SampleColumns, block_open_into, block_seal, block_verify, kpis_compute,
+    segment_encode,
 };
 use ed25519_dalek::SigningKey;
 use serde_json::{Map, Value, json};
@@ -70,6 +71,17 @@ fn bench(logs: &[(String, Vec<Sample>)], key: &SigningKey) -> Value {
             black_box(&scratch);
         }
     });
+    let kpi = seconds(|| {
+        for columns in &columns {
+            black_box(kpis_compute(black_box(columns), &KpiPolicy::default()));
+        }
+    });
+    let open_kpi = seconds(|| {
+        for block in &blocks {
+            block_open_into(black_box(block.as_bytes()), &mut scratch).unwrap();
+            black_box(kpis_compute(&scratch, &KpiPolicy::default()));
+        }
+    });
     let encode = seconds(|| {
         for columns in &columns {
             black_box(segment_encode(black_box(columns)).unwrap());
@@ -83,6 +95,8 @@ fn bench(logs: &[(String, Vec<Sample>)], key: &SigningKey) -> Value {
         "logs": per_log,
         "columns_bytes_per_sample": per_column,
         "decode_validate_samples_per_second": (count as f64 / open) as u64,
+        "kpi_samples_per_second": (count as f64 / kpi) as u64,
+        "open_samples_per_second": (count as f64 / open_kpi) as u64,
         "encode_samples_per_second": (count as f64 / encode) as u64,
         "verify_microseconds": verify * 1e6,
     })

@@ -3,6 +3,7 @@
 pub mod block;
 pub mod codec;
 pub mod columns;
+pub mod kpi;
 pub mod sample;
 pub mod segment;
 
@@ -12,5 +13,6 @@ pub use block::{
 };
 pub use codec::CodecError;
 pub use columns::SampleColumns;
+pub use kpi::{KpiPolicy, KpiReport, SampleKpis, kpis_compute};
 pub use sample::{Cell, OutOfRange, Position, Sample, SampleField, Technology};
 pub use segment::{SegmentError, segment_decode, segment_encode};
