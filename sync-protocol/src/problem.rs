@@ -123,6 +123,8 @@ problems! {
     33 AlreadyExists = "already-exists", 409, "It exists already", "已存在";
     /// The user name or password is wrong.
     34 WrongCredentials = "wrong-credentials", 401, "User name or password is wrong", "用户名或密码错误";
+    /// The version of the upload protocol (tus) is not served; it demands this status.
+    35 UploadVersionUnsupported = "upload-version-unsupported", 412, "This version of the upload protocol is not supported", "不支持该上传协议版本";
 }
 
 impl ProblemType {
