@@ -1,1 +1,2 @@
+pub mod photos;
 pub mod workflow;
