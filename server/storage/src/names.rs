@@ -109,3 +109,43 @@ impl RegionScope {
         }
     }
 }
+
+/// The part of a list after a page's end, in the order newest first; the plain bound lets the index do the work.
+macro_rules! keyset {
+    ($query:expr, $table:ident, $instant:ident, $id:ident, $page:expr) => {{
+        let mut query = $query;
+        if let Some((instant, id)) = &$page.after {
+            query = query.filter($table::$instant.le($crate::sql_types::bind(instant))).filter(
+                $table::$instant.lt($crate::sql_types::bind(instant)).or($table::$id.lt($crate::sql_types::bind(id))),
+            );
+        }
+        query.order(($table::$instant.desc(), $table::$id.desc())).limit($page.limit())
+    }};
+}
+pub(crate) use keyset;
+
+/// Keeps the rows whose region the scope holds; the column may come from an outer join.
+macro_rules! in_scope {
+    ($query:expr, $region_id:expr, $scope:expr, $regions:ident) => {{
+        let mut query = $query;
+        // Lives as long as the query that cites it.
+        $regions = match $scope {
+            $crate::names::RegionScope::All => Vec::new(),
+            $crate::names::RegionScope::Only { region_ids, .. } => {
+                region_ids.iter().copied().map(Some).collect::<Vec<_>>()
+            }
+        };
+        if let $crate::names::RegionScope::Only { and_unlocated, .. } = $scope {
+            let is_listed = $region_id.eq_any($regions.iter().map($crate::sql_types::bind));
+            query =
+                if *and_unlocated { query.filter(is_listed.or($region_id.is_null())) } else { query.filter(is_listed) };
+        }
+        query
+    }};
+}
+pub(crate) use in_scope;
+
+/// A version-checked update touched its one row.
+pub(crate) fn updated(rows: usize, what: &'static str) -> Result<(), crate::error::StorageError> {
+    if rows == 1 { Ok(()) } else { Err(crate::error::StorageError::Conflict { what }) }
+}

@@ -415,7 +415,7 @@ diesel::table! {
         subject_id -> Id,
         run_at -> Instant,
         payload -> Json,
-        attempts -> Count,
+        attempts -> BigInt,
         leased_until -> Nullable<Instant>,
         lease_owner -> Nullable<Words>,
         finished_at -> Nullable<Instant>,
@@ -440,5 +440,14 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(feed_entries, work_orders, complaints);
-diesel::allow_tables_to_appear_in_same_query!(users, user_regions);
+diesel::allow_tables_to_appear_in_same_query!(
+    command_receipts,
+    complaints,
+    feed_entries,
+    field_tests,
+    sample_blocks,
+    tracking_tickets,
+    work_orders,
+);
+diesel::allow_tables_to_appear_in_same_query!(user_regions, users);
+diesel::allow_tables_to_appear_in_same_query!(devices, sessions);

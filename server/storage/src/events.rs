@@ -1,0 +1,339 @@
+//! The audit trail (R-AUDIT-1): append-only, one hash chain per subject. What does not belong here: what is worth an event.
+//!
+//! An event's hash is BLAKE3 over `"callout event v1\n"` and then, in this order, each field as its length in bytes (32 bits,
+//! big-endian) and its bytes, an absent one as the length 0xFFFFFFFF alone: previous hash; id (16 bytes); subject kind; subject
+//! id; number (64 bits, big-endian); happened at, captured at (microseconds since the Unix epoch, 64 bits, big-endian); actor
+//! id; actor roles; device id; action; detail; reason. Texts are UTF-8 as they stand in the row. Numbers begin at 1.
+
+use crate::connection::{Tx, each_backend, locked};
+use crate::error::StorageError;
+use crate::names::{limit, text_enum};
+use crate::schema::{event_heads, events};
+use crate::sql_types::{bind, row_values};
+use callout_sync_protocol::ids::{DeviceId, EventId, UserId};
+use callout_sync_protocol::time::Timestamp;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+text_enum! {
+    /// What an event is about.
+    SubjectKind {
+        /// A complaint.
+        Complaint = "complaint" / "投诉",
+        /// A work order, with its tests, reviews, handoffs, replies and revisits.
+        WorkOrder = "work_order" / "工单",
+        /// A tracking ticket.
+        TrackingTicket = "tracking_ticket" / "投诉跟踪单",
+        /// A user, with sign-ins.
+        User = "user" / "用户",
+        /// A device.
+        Device = "device" / "设备",
+        /// A region.
+        Region = "region" / "区域",
+        /// The server itself; its id is all zeros.
+        Server = "server" / "服务器",
+    }
+}
+
+/// An event to be appended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// Its id.
+    pub id: EventId,
+    /// What kind of thing it is about.
+    pub subject_kind: SubjectKind,
+    /// Which one.
+    pub subject_id: Uuid,
+    /// When, by the server's clock.
+    pub happened_at: Timestamp,
+    /// When, by the phone's clock.
+    pub captured_at: Option<Timestamp>,
+    /// Who; absent when the server acted by itself or the customer did.
+    pub actor_id: Option<UserId>,
+    /// The actor's roles then, separated by commas.
+    pub actor_roles: String,
+    /// From where.
+    pub device_id: Option<DeviceId>,
+    /// What was done.
+    pub action: String,
+    /// What exactly. Never personal data in clear text.
+    pub detail: serde_json::Value,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// An event of the trail.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct Event {
+    /// Its id.
+    pub id: EventId,
+    /// What kind of thing it is about.
+    pub subject_kind: SubjectKind,
+    /// Which one.
+    pub subject_id: Uuid,
+    /// Its place in the subject's chain, from 1.
+    pub number: u64,
+    /// When, by the server's clock.
+    pub happened_at: Timestamp,
+    /// When, by the phone's clock.
+    pub captured_at: Option<Timestamp>,
+    /// Who.
+    pub actor_id: Option<UserId>,
+    /// The actor's roles then, separated by commas.
+    pub actor_roles: String,
+    /// From where.
+    pub device_id: Option<DeviceId>,
+    /// What was done.
+    pub action: String,
+    /// What exactly: JSON, the very text that is hashed.
+    pub detail: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The hash of the event before.
+    pub previous_hash: Option<[u8; 32]>,
+    /// The hash of this event.
+    pub hash: [u8; 32],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+struct EventHead {
+    subject_kind: SubjectKind,
+    subject_id: Uuid,
+    number: u64,
+    hash: [u8; 32],
+}
+
+/// What a check of the trail found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventVerification {
+    /// How many chains were walked.
+    pub subjects: u64,
+    /// How many events they have.
+    pub events: u64,
+    /// What does not fit; the first hundred.
+    pub problems: Vec<EventProblem>,
+}
+
+/// A place where a chain does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{subject_kind} {subject_id}, event {number}: {problem}")]
+pub struct EventProblem {
+    /// What kind of thing the chain is about.
+    pub subject_kind: SubjectKind,
+    /// Which one.
+    pub subject_id: Uuid,
+    /// Where in the chain.
+    pub number: u64,
+    /// What does not fit.
+    pub problem: &'static str,
+}
+
+const MAX_PROBLEMS: usize = 100;
+const NO_HASH: [u8; 32] = [0; 32];
+const VERIFY_PAGE: u32 = 500;
+
+impl Event {
+    /// The hash that this event must have.
+    pub fn expected_hash(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"callout event v1\n");
+        let mut field = |bytes: Option<&[u8]>| match bytes {
+            Some(bytes) => {
+                // No field is near 4 GiB: databases hold no text as long.
+                hasher.update(&u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1).to_be_bytes());
+                hasher.update(bytes);
+            }
+            None => {
+                hasher.update(&u32::MAX.to_be_bytes());
+            }
+        };
+        field(self.previous_hash.as_ref().map(<[u8; 32]>::as_slice));
+        field(Some(self.id.as_bytes()));
+        field(Some(self.subject_kind.as_str().as_bytes()));
+        field(Some(self.subject_id.as_bytes()));
+        field(Some(&self.number.to_be_bytes()));
+        field(Some(&self.happened_at.unix_micros().to_be_bytes()));
+        field(self.captured_at.map(|at| at.unix_micros().to_be_bytes()).as_ref().map(<[u8; 8]>::as_slice));
+        field(self.actor_id.as_ref().map(|id| id.as_bytes().as_slice()));
+        field(Some(self.actor_roles.as_bytes()));
+        field(self.device_id.as_ref().map(|id| id.as_bytes().as_slice()));
+        field(Some(self.action.as_bytes()));
+        field(Some(self.detail.as_bytes()));
+        field(self.reason.as_ref().map(|reason| reason.as_bytes()));
+        *hasher.finalize().as_bytes()
+    }
+}
+
+impl Tx {
+    /// Appends an event to its subject's chain, whose head is locked until the unit of work ends.
+    pub fn event_append(&mut self, event: &NewEvent) -> Result<Event, StorageError> {
+        let head = match self.event_head_lock(event.subject_kind, event.subject_id)? {
+            Some(head) => head,
+            None => {
+                let first = EventHead {
+                    subject_kind: event.subject_kind,
+                    subject_id: event.subject_id,
+                    number: 0,
+                    hash: NO_HASH,
+                };
+                self.run(|c| {
+                    each_backend!(c, |c| diesel::insert_into(event_heads::table)
+                        .values(row_values!(event_heads, first, subject_kind, subject_id, number, hash))
+                        .on_conflict_do_nothing()
+                        .execute(c))
+                })?;
+                self.event_head_lock(event.subject_kind, event.subject_id)?
+                    .ok_or(StorageError::NotFound { what: "event head" })?
+            }
+        };
+        let mut row = Event {
+            id: event.id,
+            subject_kind: event.subject_kind,
+            subject_id: event.subject_id,
+            number: head.number + 1,
+            happened_at: event.happened_at,
+            captured_at: event.captured_at,
+            actor_id: event.actor_id,
+            actor_roles: event.actor_roles.clone(),
+            device_id: event.device_id,
+            action: event.action.clone(),
+            detail: event.detail.to_string(),
+            reason: event.reason.clone(),
+            previous_hash: (head.number > 0).then_some(head.hash),
+            hash: NO_HASH,
+        };
+        row.hash = row.expected_hash();
+        self.run(|c| {
+            diesel::insert_into(events::table)
+                .values(row_values!(
+                    events,
+                    row,
+                    id,
+                    subject_kind,
+                    subject_id,
+                    number,
+                    happened_at,
+                    captured_at,
+                    actor_id,
+                    actor_roles,
+                    device_id,
+                    action,
+                    detail,
+                    reason,
+                    previous_hash,
+                    hash
+                ))
+                .execute(c)
+        })?;
+        self.run(|c| {
+            diesel::update(event_heads::table.find((bind(&row.subject_kind), bind(&row.subject_id))))
+                .set(row_values!(event_heads, row, number, hash))
+                .execute(c)
+        })?;
+        Ok(row)
+    }
+
+    fn event_head_lock(&mut self, kind: SubjectKind, id: Uuid) -> Result<Option<EventHead>, StorageError> {
+        self.run(|c| locked!(c, event_heads::table.find((bind(&kind), bind(&id)))))
+    }
+
+    /// A subject's events after a number, oldest first, at most 500.
+    pub fn event_list(
+        &mut self,
+        kind: SubjectKind,
+        id: Uuid,
+        after: u64,
+        at_most: u32,
+    ) -> Result<Vec<Event>, StorageError> {
+        self.run(|c| {
+            events::table
+                .filter(events::subject_kind.eq(bind(&kind)))
+                .filter(events::subject_id.eq(bind(&id)))
+                .filter(events::number.gt(bind(&after)))
+                .order(events::number)
+                .limit(limit(at_most))
+                .load(c)
+        })
+    }
+
+    /// Checks one subject's chain.
+    pub fn event_verify(&mut self, kind: SubjectKind, id: Uuid) -> Result<EventVerification, StorageError> {
+        let mut found = EventVerification::default();
+        let head: Option<EventHead> =
+            self.run(|c| event_heads::table.find((bind(&kind), bind(&id))).first(c).optional())?;
+        match head {
+            Some(head) => self.event_verify_chain(&head, &mut found)?,
+            None if !self.event_list(kind, id, 0, 1)?.is_empty() => {
+                found.report(kind, id, 0, "the chain's head is missing");
+            }
+            None => {}
+        }
+        Ok(found)
+    }
+
+    /// Checks every chain, in constant memory.
+    pub fn event_verify_all(&mut self) -> Result<EventVerification, StorageError> {
+        let mut found = EventVerification::default();
+        for kind in SubjectKind::ALL {
+            let mut after = Uuid::nil();
+            let mut is_first = true;
+            loop {
+                let heads: Vec<EventHead> = self.run(|c| {
+                    let mut query = event_heads::table.filter(event_heads::subject_kind.eq(bind(kind))).into_boxed();
+                    if !is_first {
+                        query = query.filter(event_heads::subject_id.gt(bind(&after)));
+                    }
+                    query.order(event_heads::subject_id).limit(limit(VERIFY_PAGE)).load(c)
+                })?;
+                let Some(last) = heads.last() else { break };
+                after = last.subject_id;
+                is_first = false;
+                for head in &heads {
+                    self.event_verify_chain(head, &mut found)?;
+                }
+            }
+        }
+        let total: i64 = self.run(|c| events::table.count().get_result(c))?;
+        if total.unsigned_abs() > found.events {
+            found.report(SubjectKind::Server, Uuid::nil(), 0, "there are events whose chain's head is missing");
+        }
+        Ok(found)
+    }
+
+    fn event_verify_chain(&mut self, head: &EventHead, found: &mut EventVerification) -> Result<(), StorageError> {
+        let (kind, id) = (head.subject_kind, head.subject_id);
+        let (mut number, mut hash) = (0, None);
+        loop {
+            let page = self.event_list(kind, id, number, VERIFY_PAGE)?;
+            if page.is_empty() {
+                break;
+            }
+            for event in &page {
+                found.events += 1;
+                if event.number != number + 1 {
+                    found.report(kind, id, event.number, "the events before it are missing");
+                }
+                if event.previous_hash != hash {
+                    found.report(kind, id, event.number, "it does not continue the event before");
+                }
+                if event.expected_hash() != event.hash {
+                    found.report(kind, id, event.number, "its content was changed");
+                }
+                (number, hash) = (event.number, Some(event.hash));
+            }
+        }
+        if number != head.number || hash.unwrap_or(NO_HASH) != head.hash {
+            found.report(kind, id, head.number, "the chain does not end where its head says");
+        }
+        found.subjects += 1;
+        Ok(())
+    }
+}
+
+impl EventVerification {
+    fn report(&mut self, subject_kind: SubjectKind, subject_id: Uuid, number: u64, problem: &'static str) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(EventProblem { subject_kind, subject_id, number, problem });
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Replies to customer service, stage or final (R-RETURN-1). Immutable.
+
+use crate::connection::Tx;
+use crate::error::StorageError;
+use crate::names::{MAX_PAGE, text_enum};
+use crate::schema::replies;
+use crate::sql_types::{bind, row_values};
+use callout_sync_protocol::ids::{ComplaintId, ReplyId, UserId, WorkOrderId};
+use callout_sync_protocol::time::Timestamp;
+use diesel::prelude::*;
+
+text_enum! {
+    /// Whether more will follow.
+    ReplyKind {
+        /// Progress, with what happens next.
+        Stage = "stage" / "阶段回复",
+        /// The end of it.
+        Final = "final" / "最终回复",
+    }
+}
+
+text_enum! {
+    /// What a final reply says.
+    ReplyOutcome {
+        /// The customer confirmed that the problem is gone (R-RETURN-3).
+        Resolved = "resolved" / "已解决",
+        /// It is not; a tracking ticket lives on (R-RETURN-2).
+        Unresolved = "unresolved" / "未解决",
+    }
+}
+
+/// One reply.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct Reply {
+    /// Its id.
+    pub id: ReplyId,
+    /// The complaint that it answers.
+    pub complaint_id: ComplaintId,
+    /// The order that it came out of.
+    pub work_order_id: Option<WorkOrderId>,
+    /// Whether more will follow.
+    pub kind: ReplyKind,
+    /// What a final reply says.
+    pub outcome: Option<ReplyOutcome>,
+    /// The words.
+    pub body: String,
+    /// What happens next.
+    pub next_step: Option<String>,
+    /// Who replied.
+    pub created_by: UserId,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl Tx {
+    /// Records a reply.
+    pub fn reply_insert(&mut self, reply: &Reply) -> Result<(), StorageError> {
+        self.run(|c| {
+            diesel::insert_into(replies::table)
+                .values(row_values!(
+                    replies,
+                    reply,
+                    id,
+                    complaint_id,
+                    work_order_id,
+                    kind,
+                    outcome,
+                    body,
+                    next_step,
+                    created_by,
+                    created_at
+                ))
+                .execute(c)
+        })?;
+        Ok(())
+    }
+
+    /// A complaint's replies, oldest first, at most 500.
+    pub fn reply_list_by_complaint(&mut self, id: ComplaintId) -> Result<Vec<Reply>, StorageError> {
+        self.run(|c| {
+            replies::table
+                .filter(replies::complaint_id.eq(bind(&id)))
+                .order((replies::created_at, replies::id))
+                .limit(i64::from(MAX_PAGE))
+                .load(c)
+        })
+    }
+
+    /// An order's replies, oldest first, at most 500.
+    pub fn reply_list_by_work_order(&mut self, id: WorkOrderId) -> Result<Vec<Reply>, StorageError> {
+        self.run(|c| {
+            replies::table
+                .filter(replies::work_order_id.eq(bind(&Some(id))))
+                .order((replies::created_at, replies::id))
+                .limit(i64::from(MAX_PAGE))
+                .load(c)
+        })
+    }
+}
