@@ -69,7 +69,8 @@ pub struct FieldTransition {
 /// One thing that changes beside the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldEffect {
-    /// The tester gives the order back to T1.
+    /// The tester gives the order back to T1. A test begun is no longer the order's current one (the next tester begins another);
+    /// what it captured is kept.
     Unassign,
     /// The command's appointment stands.
     AppointmentSet,
@@ -87,6 +88,21 @@ pub enum FieldEffect {
     PhotoAdded,
     /// The test waits for review, with what the command cites.
     TestHandedIn,
+}
+
+// The states in which no tester has the order; each match names the others one by one, so that a new state needs an answer.
+macro_rules! outside_field {
+    () => {
+        WorkOrderState::Received
+            | WorkOrderState::Located
+            | WorkOrderState::Approved
+            | WorkOrderState::HandedOver
+            | WorkOrderState::HandoffAnswered
+            | WorkOrderState::AwaitingRevisit
+            | WorkOrderState::Unresolved
+            | WorkOrderState::Resolved
+            | WorkOrderState::Withdrawn
+    };
 }
 
 fn refuse<T>(problem: ProblemType, detail: impl Into<String>) -> Result<T, Rejection> {
@@ -130,11 +146,13 @@ pub fn field_transition(
     match body {
         CommandBody::Accept {} => match state {
             S::Dispatched => to(S::Accepted, vec![]),
-            _ => illegal(state, body),
+            S::Accepted | S::Contacted | S::OnSite | S::Submitted | S::SentBack | outside_field!() => {
+                illegal(state, body)
+            }
         },
         CommandBody::Decline { .. } => match state {
             S::Dispatched | S::Accepted => to(S::Located, vec![E::Unassign]),
-            _ => illegal(state, body),
+            S::Contacted | S::OnSite | S::Submitted | S::SentBack | outside_field!() => illegal(state, body),
         },
         CommandBody::Contact { outcome, appointment, emergency_reason, .. } => {
             if !is_working {
@@ -142,7 +160,7 @@ pub fn field_transition(
             }
             let mut effects = Vec::new();
             if facts.rest_hours.contains(facts.captured_at, facts.utc_offset_minutes) {
-                if emergency_reason.is_none() {
+                if emergency_reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
                     return refuse(
                         ProblemType::CustomerRestHours,
                         "emergency_reason: required for a contact in the customer's hours of rest (R-CONTACT-1)",
@@ -165,12 +183,16 @@ pub fn field_transition(
             }
         }
         CommandBody::Arrive { .. } => match state {
-            S::Contacted | S::OnSite | S::SentBack => {
-                to(if state == S::Contacted { S::OnSite } else { state }, vec![E::ArrivalRecorded])
-            }
-            _ => illegal(state, body),
+            S::Contacted | S::OnSite => to(S::OnSite, vec![E::ArrivalRecorded]),
+            S::SentBack => to(S::SentBack, vec![E::ArrivalRecorded]),
+            S::Dispatched | S::Accepted | S::Submitted | outside_field!() => illegal(state, body),
         },
-        CommandBody::PhotoConsent { granted } if is_working => to(state, vec![E::PhotoConsentSet(*granted)]),
+        CommandBody::PhotoConsent { granted } => {
+            if !is_working {
+                return illegal(state, body);
+            }
+            to(state, vec![E::PhotoConsentSet(*granted)])
+        }
         CommandBody::TestBegin { field_test_id } => {
             // Measuring the street needs no customer, so a test may begin before the arrival at the door.
             if !is_working {
@@ -191,17 +213,15 @@ pub fn field_transition(
         }
         CommandBody::PhotoAttach { manifest } => {
             current_test(state, body, is_working, facts, manifest.field_test_id)?;
-            if manifest.purpose == PhotoPurpose::Indoors && facts.photo_consent != Some(true) {
-                return refuse(
-                    ProblemType::ConsentMissing,
-                    "purpose: photos indoors need the customer's recorded consent (R-VISIT-2)",
-                );
-            }
+            photo_consent(manifest.purpose, facts.photo_consent)?;
             to(state, vec![E::PhotoAdded])
         }
         CommandBody::TestSubmit { field_test_id, blocks, missing_operators, .. } => {
-            if !matches!(state, S::OnSite | S::SentBack) {
-                return illegal(state, body);
+            match state {
+                S::OnSite | S::SentBack => {}
+                S::Dispatched | S::Accepted | S::Contacted | S::Submitted | outside_field!() => {
+                    return illegal(state, body);
+                }
             }
             current_test(state, body, is_working, facts, *field_test_id)?;
             for operator in Operator::REQUIRED {
@@ -222,7 +242,23 @@ pub fn field_transition(
             }
             to(S::Submitted, vec![E::TestHandedIn])
         }
-        CommandBody::PhotoConsent { .. } => illegal(state, body),
+    }
+}
+
+/// R-VISIT-2: the customer's rooms only after a yes, the customer's place not after a no. A phone's screen and a site on the
+/// street are not the customer's.
+fn photo_consent(purpose: PhotoPurpose, consent: Option<bool>) -> Result<(), Rejection> {
+    match (purpose, consent) {
+        (PhotoPurpose::Indoors, Some(true))
+        | (PhotoPurpose::Surroundings, Some(true) | None)
+        | (PhotoPurpose::Screen | PhotoPurpose::Site, _) => Ok(()),
+        (PhotoPurpose::Indoors, Some(false) | None) => refuse(
+            ProblemType::ConsentMissing,
+            "purpose: photos indoors need the customer's recorded consent (R-VISIT-2)",
+        ),
+        (PhotoPurpose::Surroundings, Some(false)) => {
+            refuse(ProblemType::ConsentMissing, "purpose: the customer refused photos of the place (R-VISIT-2)")
+        }
     }
 }
 
