@@ -1,0 +1,265 @@
+//! What an app developer sees: one [`Phone`] per data directory.
+//!
+//! Every act of the tester works offline and is judged at once by the rules that the server will apply; [`Phone::sync`] does the
+//! rest whenever there is a network. What does not belong here: the rules (`sync-protocol`), what is sent when (`engine`).
+
+mod actions;
+mod photo_file;
+mod photos;
+mod status;
+
+pub use photo_file::PhotoFileError;
+pub use photos::PhotoRequest;
+pub use status::{CaptureStatus, CommandCounts, SetAside, Status};
+
+use crate::device_key::DeviceKey;
+use crate::engine::{BackoffConfig, Engine, EngineConfig, Progress, SyncSummary, tokens};
+use crate::env::Env;
+use crate::local_order::{LocalOrder, local_order_get, local_order_list};
+use crate::store::account::{Account, Device, account_get, account_put, account_tokens_clear, device_load_or_create};
+use crate::store::{Store, StoreError};
+use crate::transport::{SyncEnd, Transport, TransportError, drive};
+use callout_sync_protocol::ids::{DeviceId, WorkOrderId};
+use callout_sync_protocol::problem::Rejection;
+use callout_sync_protocol::time::Timestamp;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Held while a phone's process talks to the server; see [`Phone::sync`].
+const SYNC_LOCK_FILE: &str = "sync.lock";
+
+/// What may be set.
+#[derive(Clone, Debug)]
+pub struct PhoneConfig {
+    /// What the administrator sees in the list of devices.
+    pub device_name: String,
+    /// Where the signing key comes from.
+    pub device_key: DeviceKey,
+    /// How long to wait after failures.
+    pub backoff: BackoffConfig,
+}
+
+impl Default for PhoneConfig {
+    fn default() -> Self {
+        Self {
+            device_name: "phone".to_owned(),
+            device_key: DeviceKey::KeptInStore,
+            backoff: BackoffConfig::default(),
+        }
+    }
+}
+
+/// Why an act did not happen. Nothing was changed, nothing is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum PhoneError {
+    /// The rules do not allow it; the server would say the same.
+    #[error("{0}")]
+    Rejected(#[from] Rejection),
+    /// The server said no.
+    #[error("the server refused: {0}")]
+    Server(Rejection),
+    /// Nobody is signed in, or the session ended.
+    #[error("sign in first")]
+    SignInNeeded,
+    /// The data directory belongs to somebody else.
+    #[error("this phone's data belongs to {user_name}; use another data directory")]
+    OtherUser {
+        /// Who.
+        user_name: String,
+    },
+    /// No order is called so.
+    #[error("no order is called {0}")]
+    OrderUnknown(String),
+    /// Several orders are called so.
+    #[error("several orders begin with {0}; give more of it")]
+    OrderAmbiguous(String),
+    /// Findings that lack something.
+    #[error("the findings are kept as a draft; still missing: {}", .0.join(", "))]
+    FindingsIncomplete(Vec<&'static str>),
+    /// The network did not work; what is queued stays queued.
+    #[error("{reason}")]
+    Network {
+        /// Why.
+        reason: String,
+        /// When trying again makes sense.
+        retry_at: Option<Timestamp>,
+    },
+    /// Another process of this phone is talking to the server.
+    #[error("another sync of this phone is running")]
+    SyncRunning,
+    /// The file is no photo that can be sent.
+    #[error("{path}: {cause}")]
+    Photo {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: PhotoFileError,
+    },
+    /// The samples could not be kept.
+    #[error(transparent)]
+    Capture(#[from] crate::capture::CaptureError),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<TransportError> for PhoneError {
+    fn from(error: TransportError) -> Self {
+        Self::Network { reason: error.to_string(), retry_at: None }
+    }
+}
+
+/// One tester's phone.
+#[derive(Debug)]
+pub struct Phone {
+    store: Store,
+    env: Arc<dyn Env>,
+    config: PhoneConfig,
+    device: Device,
+    engine: Engine,
+    folder: PathBuf,
+}
+
+impl Phone {
+    /// Opens the phone's data in `folder`, making it at the first start.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a newer schema is left untouched.
+    pub fn open(folder: &Path, config: PhoneConfig, env: Arc<dyn Env>) -> Result<Self, StoreError> {
+        let mut store = Store::open(folder)?;
+        let device =
+            store.write(|connection| device_load_or_create(connection, env.as_ref(), &config.device_key))?;
+        let engine = Engine::new(EngineConfig { backoff: config.backoff }, device.clone());
+        Ok(Self { store, env, config, device, engine, folder: folder.to_owned() })
+    }
+
+    /// This installation's id, as enrolled with the server.
+    pub fn device_id(&self) -> DeviceId {
+        self.device.id
+    }
+
+    /// The public half of the key that signs this phone's blocks.
+    pub fn public_key(&self) -> [u8; 32] {
+        self.device.signing_key.verifying_key().to_bytes()
+    }
+
+    /// The store, for hosts that drive the engine themselves, and for diagnosis.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Signs in and enrols the device. The password is not kept.
+    ///
+    /// # Errors
+    /// [`PhoneError::Server`] with the problem, [`PhoneError::OtherUser`], [`PhoneError::Network`].
+    pub fn sign_in(
+        &mut self,
+        transport: &mut dyn Transport,
+        user_name: &str,
+        password: &str,
+    ) -> Result<Account, PhoneError> {
+        let _lock = self.sync_lock()?;
+        let request = tokens::sign_in_request(user_name, password, &self.device, &self.config.device_name);
+        let response = transport.send(&request)?;
+        if !response.is_success() {
+            return Err(PhoneError::Server(response.problem()));
+        }
+        let account = tokens::TokensAnswer::read(&response).and_then(|answer| answer.into_account(user_name));
+        let Some(account) = account else {
+            return Err(TransportError("the answer did not come from the server, or not whole".to_owned()).into());
+        };
+        self.store.write(|connection| match account_get(connection)? {
+            Some(known) if known.user_id != account.user_id => {
+                Err(PhoneError::OtherUser { user_name: known.user_name })
+            }
+            _ => Ok(account_put(connection, &account)?),
+        })?;
+        Ok(account)
+    }
+
+    /// Forgets the tokens on this phone; what was captured stays.
+    ///
+    /// # Errors
+    /// [`PhoneError::Store`].
+    pub fn sign_out(&mut self) -> Result<(), PhoneError> {
+        Ok(self.store.write(account_tokens_clear)?)
+    }
+
+    /// Sends everything that waits and fetches everything that is new: orders first, then samples, then photos. Gives up after
+    /// `waits_max` waits in a row without anything getting through.
+    ///
+    /// # Errors
+    /// [`PhoneError::SignInNeeded`], [`PhoneError::Server`], [`PhoneError::Network`]; whatever got through until then is done.
+    /// [`PhoneError::SyncRunning`]: two processes that renew the same token would look like a theft to the server.
+    pub fn sync(
+        &mut self,
+        transport: &mut dyn Transport,
+        waits_max: u32,
+        on_progress: &mut dyn FnMut(&Progress),
+    ) -> Result<SyncSummary, PhoneError> {
+        let _lock = self.sync_lock()?;
+        let end =
+            drive(&mut self.engine, &mut self.store, self.env.as_ref(), transport, waits_max, on_progress)?;
+        match end {
+            SyncEnd::Finished(summary) => Ok(summary),
+            SyncEnd::SignInNeeded => Err(PhoneError::SignInNeeded),
+            SyncEnd::Stopped(problem) => Err(PhoneError::Server(problem)),
+            SyncEnd::GaveUp { reason, retry_at, .. } => {
+                Err(PhoneError::Network { reason, retry_at: Some(retry_at) })
+            }
+        }
+    }
+
+    /// Let go of when the returned file is dropped, or the process ends in whatever way.
+    fn sync_lock(&self) -> Result<File, PhoneError> {
+        let path = self.folder.join(SYNC_LOCK_FILE);
+        let file_error = |cause| StoreError::File { path: path.clone(), cause };
+        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(file_error)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(PhoneError::SyncRunning),
+            Err(TryLockError::Error(cause)) => Err(file_error(cause).into()),
+        }
+    }
+
+    /// Every order of this phone, the most urgent first; those that left at the end.
+    ///
+    /// # Errors
+    /// [`PhoneError::Store`].
+    pub fn orders(&self) -> Result<Vec<LocalOrder>, PhoneError> {
+        Ok(local_order_list(self.store.connection())?)
+    }
+
+    /// One order.
+    ///
+    /// # Errors
+    /// [`PhoneError::OrderUnknown`].
+    pub fn order(&self, id: WorkOrderId) -> Result<LocalOrder, PhoneError> {
+        local_order_get(self.store.connection(), id)?.ok_or_else(|| PhoneError::OrderUnknown(id.to_string()))
+    }
+
+    /// The order that people call so: by its id, its number, or a beginning of one of them that no other order has.
+    ///
+    /// # Errors
+    /// [`PhoneError::OrderUnknown`], [`PhoneError::OrderAmbiguous`].
+    pub fn order_find(&self, name: &str) -> Result<WorkOrderId, PhoneError> {
+        let name = name.trim();
+        let orders = self.orders()?;
+        let exact = orders.iter().find(|order| order.view.number == name || order.view.id.to_string() == name);
+        if let Some(order) = exact {
+            return Ok(order.view.id);
+        }
+        let wanted = name.to_ascii_lowercase();
+        let mut matches = orders.iter().filter(|order| {
+            let number = order.view.number.to_ascii_lowercase();
+            order.view.id.to_string().starts_with(&wanted) || number.starts_with(&wanted) || number.ends_with(&wanted)
+        });
+        match (matches.next(), matches.next()) {
+            (Some(order), None) if !wanted.is_empty() => Ok(order.view.id),
+            (Some(_), Some(_)) => Err(PhoneError::OrderAmbiguous(name.to_owned())),
+            _ => Err(PhoneError::OrderUnknown(name.to_owned())),
+        }
+    }
+}
