@@ -8,12 +8,12 @@ pub enum DeviceKey {
     /// Made at the first start and kept in the store's file, which only its owner can read.
     KeptInStore,
     /// Handed in at every start, as from the platform's keystore; never written down.
-    Provided(SigningKey),
+    Provided(Box<SigningKey>),
 }
 
 impl DeviceKey {
     /// A key that the platform hands in as its 32 secret bytes.
     pub fn from_secret_bytes(bytes: &[u8; 32]) -> Self {
-        Self::Provided(SigningKey::from_bytes(bytes))
+        Self::Provided(Box::new(SigningKey::from_bytes(bytes)))
     }
 }

@@ -1,11 +1,12 @@
 //! The phone's core: what a field tester's app does, without its user interface.
 //!
 //! [`Phone`] is what an app developer sees. Beneath it, a sans-I/O [`engine`] decides over a device [`store`]; the host does the
-//! network ([`transport`]) and hands in time and chance ([`env`]). `cli` is a terminal phone that drives all of it by hand.
+//! network ([`transport`]) and hands in time and chance ([`env`]). [`cli`] is a terminal phone that drives all of it by hand.
 //! What phone and server must agree on is not here but in `callout-sync-protocol`.
 #![warn(missing_docs)]
 
 pub mod capture;
+pub mod cli;
 pub mod device_key;
 pub mod engine;
 pub mod env;

@@ -111,14 +111,7 @@ impl CaptureSession {
                 }
             }
         })?;
-        Ok(Self {
-            capture,
-            field_test_id,
-            operator,
-            open: SampleColumns::new(),
-            open_refused: 0,
-            open_since: None,
-        })
+        Ok(Self { capture, field_test_id, operator, open: SampleColumns::new(), open_refused: 0, open_since: None })
     }
 
     /// How many samples of the source are safe on the medium, refused ones included: where a capture of the same log goes on.
@@ -174,8 +167,7 @@ impl CaptureSession {
         }
         let bytes = segment_encode(&self.open)?;
         let (id, from, refused) = (self.capture.id, self.capture.source_samples, self.open_refused);
-        let is_ours =
-            store.write(|connection| segment_append(connection, id, from, samples, refused, &bytes))?;
+        let is_ours = store.write(|connection| segment_append(connection, id, from, samples, refused, &bytes))?;
         self.open.clear();
         self.open_refused = 0;
         self.open_since = None;

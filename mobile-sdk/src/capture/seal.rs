@@ -5,9 +5,7 @@
 
 use crate::store::account::Device;
 use crate::store::blocks::{block_insert, block_next_sequence};
-use crate::store::captures::{
-    SegmentRow, segment_bytes, segment_delete, segment_list, segment_mark_damaged,
-};
+use crate::store::captures::{SegmentRow, segment_bytes, segment_delete, segment_list, segment_mark_damaged};
 use crate::store::{Connection, StoreError};
 use callout_sync_protocol::commands::BlockCitation;
 use callout_sync_protocol::ids::FieldTestId;
@@ -106,14 +104,12 @@ fn group_seal(
     };
     let blocks = samples_seal(header, &joined, &device.signing_key)
         .map_err(|_| StoreError::Damaged { what: "samples that fit into no block" })?;
-    let mut sequence = header.sequence;
-    for block in &blocks {
+    for (sequence, block) in (header.sequence..).zip(&blocks) {
         let sample_count = callout_sync_protocol::samples::block_header(block.as_bytes())
             .map_err(|_| StoreError::Damaged { what: "a block just sealed" })?
             .sample_count;
         let citation = BlockCitation { operator, sequence, hash: block.hash(), sample_count };
         block_insert(connection, test, &citation, block.as_bytes(), now)?;
-        sequence += 1;
     }
     for position in sealed {
         segment_delete(connection, position)?;

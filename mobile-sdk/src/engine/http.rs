@@ -102,7 +102,11 @@ impl HttpResponse {
         told.unwrap_or_else(|| {
             // The first problem of that status stands for the status.
             let kind = ProblemType::ALL.iter().copied().find(|kind| kind.status() == self.status);
-            let kind = kind.unwrap_or(if self.status >= 500 { ProblemType::Unavailable } else { ProblemType::MalformedRequest });
+            let kind = kind.unwrap_or(if self.status >= 500 {
+                ProblemType::Unavailable
+            } else {
+                ProblemType::MalformedRequest
+            });
             Rejection::new(kind, format!("the server answered with status {}", self.status))
         })
     }

@@ -466,8 +466,7 @@ impl Engine {
                 self.run.has_pulled = true;
                 self.run.has_more = applied.has_more && applied.is_progress;
                 self.run.is_stalled = !applied.is_progress && sent.item_count() > 0;
-                let mut instructions =
-                    vec![Instruction::Report(Progress::RoundDone { summary: self.run.summary })];
+                let mut instructions = vec![Instruction::Report(Progress::RoundDone { summary: self.run.summary })];
                 instructions.extend(self.next(store, moment)?);
                 Ok(instructions)
             }

@@ -88,7 +88,8 @@ fn offset_header(response: &HttpResponse) -> Option<u64> {
 fn upload_path(location: &str) -> Option<String> {
     let path = location.find(UPLOADS_PATH).and_then(|at| location.get(at..))?;
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
-    (is_plain && path.len() > UPLOADS_PATH.len() + 1 && path.len() < 200 && !path.contains("..")).then(|| path.to_owned())
+    (is_plain && path.len() > UPLOADS_PATH.len() + 1 && path.len() < 200 && !path.contains(".."))
+        .then(|| path.to_owned())
 }
 
 pub(super) fn create_answer(response: &HttpResponse) -> UploadAnswer {

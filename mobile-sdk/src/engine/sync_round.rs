@@ -11,9 +11,7 @@ use crate::store::{Connection, Store, StoreError};
 use callout_sync_protocol::ids::CommandId;
 use callout_sync_protocol::problem::Rejection;
 use callout_sync_protocol::samples::BlockHash;
-use callout_sync_protocol::sync::{
-    BlockResult, Change, CommandResult, Cursor, Directive, SyncRequest, SyncResponse,
-};
+use callout_sync_protocol::sync::{BlockResult, Change, CommandResult, Cursor, Directive, SyncRequest, SyncResponse};
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::version::{MAX_BLOCKS, MAX_CHANGES, MAX_COMMANDS};
 

@@ -6,12 +6,12 @@ use crate::capture::{CaptureError, CaptureSession, Source};
 use crate::env::{Env, uuid_new};
 use crate::findings::FindingsDraft;
 use crate::local_order::{LocalOrder, local_order_get};
+use crate::store::Connection;
 use crate::store::blocks::block_citation_list;
 use crate::store::captures::field_test_ensure;
 use crate::store::commands::command_insert;
 use crate::store::findings_drafts::{findings_draft_get, findings_draft_put};
 use crate::store::photos::photo_id_list;
-use crate::store::Connection;
 use callout_sync_protocol::commands::{Command, CommandBody, ContactOutcome, Findings, MissingOperator};
 use callout_sync_protocol::ids::{CommandId, FieldTestId, WorkOrderId};
 use callout_sync_protocol::operators::Operator;
@@ -27,11 +27,8 @@ pub(super) fn command_give(
     body: CommandBody,
 ) -> Result<CommandId, PhoneError> {
     let local = local_order(connection, order)?;
-    let command =
-        Command { id: CommandId(uuid_new(env)), work_order_id: order, captured_at: env.now(), body };
-    command
-        .validate()
-        .map_err(|problem| Rejection::new(ProblemType::InvalidField, problem.to_string()))?;
+    let command = Command { id: CommandId(uuid_new(env)), work_order_id: order, captured_at: env.now(), body };
+    command.validate().map_err(|problem| Rejection::new(ProblemType::InvalidField, problem.to_string()))?;
     local.judge(&command)?;
     command_insert(connection, &command)?;
     Ok(command.id)
@@ -52,12 +49,7 @@ pub(super) fn field_test_current(
         Some(id) => {
             // Asks whether it may go on; the command itself is not needed, the test has begun.
             let body = CommandBody::TestBegin { field_test_id: id };
-            local.judge(&Command {
-                id: CommandId::NIL,
-                work_order_id: order,
-                captured_at: env.now(),
-                body,
-            })?;
+            local.judge(&Command { id: CommandId::NIL, work_order_id: order, captured_at: env.now(), body })?;
             id
         }
         None => {

@@ -42,11 +42,7 @@ pub struct PhoneConfig {
 
 impl Default for PhoneConfig {
     fn default() -> Self {
-        Self {
-            device_name: "phone".to_owned(),
-            device_key: DeviceKey::KeptInStore,
-            backoff: BackoffConfig::default(),
-        }
+        Self { device_name: "phone".to_owned(), device_key: DeviceKey::KeptInStore, backoff: BackoffConfig::default() }
     }
 }
 
@@ -129,8 +125,7 @@ impl Phone {
     /// [`StoreError`]; a newer schema is left untouched.
     pub fn open(folder: &Path, config: PhoneConfig, env: Arc<dyn Env>) -> Result<Self, StoreError> {
         let mut store = Store::open(folder)?;
-        let device =
-            store.write(|connection| device_load_or_create(connection, env.as_ref(), &config.device_key))?;
+        let device = store.write(|connection| device_load_or_create(connection, env.as_ref(), &config.device_key))?;
         let engine = Engine::new(EngineConfig { backoff: config.backoff }, device.clone());
         Ok(Self { store, env, config, device, engine, folder: folder.to_owned() })
     }
@@ -200,15 +195,12 @@ impl Phone {
         on_progress: &mut dyn FnMut(&Progress),
     ) -> Result<SyncSummary, PhoneError> {
         let _lock = self.sync_lock()?;
-        let end =
-            drive(&mut self.engine, &mut self.store, self.env.as_ref(), transport, waits_max, on_progress)?;
+        let end = drive(&mut self.engine, &mut self.store, self.env.as_ref(), transport, waits_max, on_progress)?;
         match end {
             SyncEnd::Finished(summary) => Ok(summary),
             SyncEnd::SignInNeeded => Err(PhoneError::SignInNeeded),
             SyncEnd::Stopped(problem) => Err(PhoneError::Server(problem)),
-            SyncEnd::GaveUp { reason, retry_at, .. } => {
-                Err(PhoneError::Network { reason, retry_at: Some(retry_at) })
-            }
+            SyncEnd::GaveUp { reason, retry_at, .. } => Err(PhoneError::Network { reason, retry_at: Some(retry_at) }),
         }
     }
 

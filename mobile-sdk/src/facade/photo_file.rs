@@ -93,7 +93,8 @@ fn angle_e6(exif: &Exif, tag: Tag, reference: Tag, negative: u8) -> Option<i32> 
         Value::Rational(parts) => parts,
         _ => return None,
     };
-    let part = |index: usize| parts.get(index).map_or(Some(0.0), |part: &Rational| (part.denom != 0).then(|| part.to_f64()));
+    let part =
+        |index: usize| parts.get(index).map_or(Some(0.0), |part: &Rational| (part.denom != 0).then(|| part.to_f64()));
     let degrees = part(0)? + part(1)? / 60.0 + part(2)? / 3600.0;
     let sign = if ascii(exif, reference)?.first() == Some(&negative) { -1.0 } else { 1.0 };
     let e6 = (sign * degrees * 1e6).round();

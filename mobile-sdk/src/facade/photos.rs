@@ -74,8 +74,8 @@ impl Phone {
     ) -> Result<PhotoManifest, PhoneError> {
         let env = self.env.clone();
         let offset = self.order(order)?.view.utc_offset_minutes;
-        let facts = photo_inspect(bytes, offset)
-            .map_err(|cause| PhoneError::Photo { path: shown_as.to_owned(), cause })?;
+        let facts =
+            photo_inspect(bytes, offset).map_err(|cause| PhoneError::Photo { path: shown_as.to_owned(), cause })?;
         let id = PhotoId(uuid_new(env.as_ref()));
         // The file first: a row must never name bytes that are not there. A file without a row is swept up by nobody's need.
         let file_name = self.store.photo_file_write(id, facts.media_type, bytes)?;

@@ -85,7 +85,8 @@ impl Phone {
         let connection = self.store.connection();
         let account = account_get(connection)?;
         let state = sync_state_get(connection)?;
-        let (in_scope, left): (Vec<_>, Vec<_>) = order_list(connection)?.into_iter().partition(|order| order.is_in_scope);
+        let (in_scope, left): (Vec<_>, Vec<_>) =
+            order_list(connection)?.into_iter().partition(|order| order.is_in_scope);
         let samples = capture_counts(connection, None)?;
         let (waiting, accepted, rejected) = command_counts(connection)?;
         Ok(Status {

@@ -56,7 +56,7 @@ pub fn device_load_or_create(connection: &Connection, env: &dyn Env, key: &Devic
         .optional()?;
     if let Some((id, public_key, private_key)) = row {
         let signing_key = match (key, private_key) {
-            (DeviceKey::Provided(provided), _) => provided.clone(),
+            (DeviceKey::Provided(provided), _) => provided.as_ref().clone(),
             (DeviceKey::KeptInStore, Some(bytes)) => SigningKey::from_bytes(&bytes),
             (DeviceKey::KeptInStore, None) => return Err(StoreError::KeyAbsent),
         };
@@ -66,7 +66,7 @@ pub fn device_load_or_create(connection: &Connection, env: &dyn Env, key: &Devic
         return Ok(Device { id, signing_key });
     }
     let (signing_key, private_key) = match key {
-        DeviceKey::Provided(provided) => (provided.clone(), None),
+        DeviceKey::Provided(provided) => (provided.as_ref().clone(), None),
         DeviceKey::KeptInStore => {
             let mut bytes = [0; 32];
             env.random_fill(&mut bytes);

@@ -82,11 +82,7 @@ pub fn block_insert(
 }
 
 /// The number of the next block of this operator in this test.
-pub fn block_next_sequence(
-    connection: &Connection,
-    test: FieldTestId,
-    operator: Operator,
-) -> Result<u32, StoreError> {
+pub fn block_next_sequence(connection: &Connection, test: FieldTestId, operator: Operator) -> Result<u32, StoreError> {
     Ok(connection.query_row(
         "SELECT coalesce(max(sequence) + 1, 0) FROM blocks WHERE field_test_id = ?1 AND operator = ?2",
         params![test.as_bytes(), operator.as_str()],

@@ -86,8 +86,8 @@ pub fn command_list_waiting(
     limit: usize,
     byte_budget: usize,
 ) -> Result<Vec<Command>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT command FROM commands WHERE state = 'waiting' ORDER BY position LIMIT ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT command FROM commands WHERE state = 'waiting' ORDER BY position LIMIT ?1")?;
     let mut rows = statement.query(params![signed(limit as u64)])?;
     let mut commands = Vec::new();
     let mut bytes_taken = 0;

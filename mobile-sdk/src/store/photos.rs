@@ -91,12 +91,7 @@ impl Store {
     }
 
     /// Up to `length` bytes of a photo from `offset`; fewer where the file ends.
-    pub(crate) fn photo_file_read(
-        &self,
-        photo: &StoredPhoto,
-        offset: u64,
-        length: u64,
-    ) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn photo_file_read(&self, photo: &StoredPhoto, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
         let path = self.photo_folder().join(&photo.file_name);
         let read = || -> std::io::Result<Vec<u8>> {
             let mut file = File::open(&path)?;
@@ -152,9 +147,8 @@ pub fn photo_list_waiting(connection: &Connection) -> Result<Vec<StoredPhoto>, S
 
 /// The photos of a test that a submission cites.
 pub fn photo_id_list(connection: &Connection, test: FieldTestId) -> Result<Vec<PhotoId>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM photos WHERE field_test_id = ?1 AND state <> 'refused' ORDER BY position",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT id FROM photos WHERE field_test_id = ?1 AND state <> 'refused' ORDER BY position")?;
     let rows = statement.query_map(params![test.as_bytes()], |row| super::id_column(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

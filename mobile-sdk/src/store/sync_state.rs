@@ -20,18 +20,15 @@ pub struct SyncState {
 
 /// Reads it.
 pub fn sync_state_get(connection: &Connection) -> Result<SyncState, StoreError> {
-    let (cursor, last_sync_at, clock_ahead_ms, not_before) = connection.query_row(
-        "SELECT cursor, last_sync_at, clock_ahead_ms, not_before FROM sync_state",
-        [],
-        |row| {
+    let (cursor, last_sync_at, clock_ahead_ms, not_before) =
+        connection.query_row("SELECT cursor, last_sync_at, clock_ahead_ms, not_before FROM sync_state", [], |row| {
             Ok((
                 row.get::<_, Option<Vec<u8>>>(0)?,
                 row.get::<_, Option<i64>>(1)?,
                 row.get::<_, i64>(2)?,
                 row.get::<_, Option<i64>>(3)?,
             ))
-        },
-    )?;
+        })?;
     Ok(SyncState {
         cursor: cursor.map(|bytes| from_cbor(&bytes, "the cursor")).transpose()?,
         last_sync_at: last_sync_at.map(instant).transpose()?,

@@ -92,10 +92,10 @@ impl HttpClient {
             .user_agent(concat!("callout-phone/", env!("CARGO_PKG_VERSION")))
             .build();
         let counters = Arc::new(Counters::default());
-        let connector = ()
-            .chain(TcpConnector::default())
-            .chain(CountingConnector(counters.clone()))
-            .chain(RustlsConnector::default());
+        let connector =
+            ().chain(TcpConnector::default())
+                .chain(CountingConnector(counters.clone()))
+                .chain(RustlsConnector::default());
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());
         Self { agent, server, requests: 0, counters }
     }
