@@ -3,14 +3,18 @@
 
 mod support;
 
+use callout_sync_protocol::samples::sample::CAPTURED_AT_MS_MAX;
 use callout_sync_protocol::samples::{
-    BlockHeader, SampleColumns, block_header, block_open, block_open_into, block_seal, block_verify, segment_decode,
-    segment_encode,
+    BLOCK_VERSION, BlockError, BlockHash, BlockHeader, Cell, MAX_BLOCK_BYTES, MAX_SAMPLES_PER_BLOCK, Position, Sample,
+    SampleColumns, SampleField, SealError, SegmentError, Technology, block_hash, block_header, block_open,
+    block_open_into, block_seal, block_verify, segment_decode, segment_encode,
 };
+use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use support::{header, key, samples};
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn any_valid_samples_come_back_from_a_block(samples in samples(200)) {
         let columns = SampleColumns::from_samples(&samples).unwrap();
@@ -48,4 +52,197 @@ fn the_real_logs_come_back() {
         block_open_into(block.as_bytes(), &mut scratch).unwrap();
         assert_eq!(scratch.iter().collect::<Vec<_>>(), samples, "{name}");
     }
+}
+
+/// A sample of a technology with nothing known but that it was taken.
+fn bare(technology: Technology, captured_at_ms: i64) -> Sample {
+    Sample {
+        captured_at_ms,
+        technology,
+        level_dbm: None,
+        quality_half_db: None,
+        sinr_half_db: None,
+        cell: Cell::default(),
+        position: None,
+        rtt_tenth_ms: None,
+        downlink_kbps: None,
+        uplink_kbps: None,
+    }
+}
+
+/// A walk of made-up samples, one a second.
+fn walk(count: usize) -> Vec<Sample> {
+    (0..count)
+        .map(|n| {
+            let swing = (n * 37 % 40) as i16;
+            Sample {
+                level_dbm: Some(-110 + swing),
+                quality_half_db: Some(-30 + swing / 4),
+                sinr_half_db: Some(swing),
+                cell: Cell { cell_identity: Some(1000 + n as u64 / 50), ..Cell::default() },
+                position: Some(Position {
+                    latitude_e6: 30_600_000 + 7 * n as i32,
+                    longitude_e6: 104_000_000 + 9 * n as i32,
+                    accuracy_m: Some(5),
+                    is_mock: false,
+                }),
+                rtt_tenth_ms: Some(400 + (n as u32 * 31) % 90),
+                ..bare(Technology::Lte, 1_700_000_000_000 + 1000 * n as i64)
+            }
+        })
+        .collect()
+}
+
+fn sealed(samples: &[Sample]) -> Vec<u8> {
+    block_seal(&header(), &SampleColumns::from_samples(samples).unwrap(), &key()).unwrap().into_bytes()
+}
+
+fn opened(bytes: &[u8]) -> Vec<Sample> {
+    block_open(bytes).unwrap().1.iter().collect()
+}
+
+#[test]
+fn the_smallest_samples_come_back_whatever_their_number() {
+    for technology in Technology::ALL {
+        for count in [1, 2, 3] {
+            let samples = vec![bare(technology, CAPTURED_AT_MS_MAX); count];
+            assert_eq!(opened(&sealed(&samples)), samples);
+        }
+    }
+}
+
+#[test]
+fn samples_come_back_in_the_order_given_even_if_their_clock_ran_backwards() {
+    let mut samples = walk(50);
+    samples.reverse();
+    samples[20].captured_at_ms -= 86_400_000;
+    assert_eq!(opened(&sealed(&samples)), samples);
+}
+
+#[test]
+fn a_block_holds_the_most_samples_and_no_more() {
+    let samples = walk(MAX_SAMPLES_PER_BLOCK);
+    let bytes = sealed(&samples);
+    assert!(bytes.len() < MAX_BLOCK_BYTES / 2, "{}", bytes.len());
+    assert_eq!(opened(&bytes), samples);
+    let mut columns = SampleColumns::from_samples(&samples).unwrap();
+    columns.push(&samples[0]).unwrap();
+    let count = MAX_SAMPLES_PER_BLOCK + 1;
+    assert_eq!(block_seal(&header(), &columns, &key()), Err(SealError::TooManySamples { count }));
+    assert_eq!(segment_encode(&columns), Err(SealError::TooManySamples { count }));
+    assert_eq!(block_seal(&header(), &SampleColumns::new(), &key()), Err(SealError::Empty));
+}
+
+#[test]
+fn a_value_out_of_range_never_enters_columns() {
+    let mut columns = SampleColumns::new();
+    let error =
+        columns.push(&Sample { level_dbm: Some(-141), ..bare(Technology::Lte, CAPTURED_AT_MS_MAX) }).unwrap_err();
+    assert_eq!((error.field, error.value, error.minimum, error.maximum), (SampleField::Level, -141, -140, -43));
+    // The values that stand for absence inside are no values outside.
+    assert!(columns.push(&Sample { level_dbm: Some(i16::MIN), ..bare(Technology::Lte, CAPTURED_AT_MS_MAX) }).is_err());
+    assert!(
+        columns.push(&Sample { rtt_tenth_ms: Some(u32::MAX), ..bare(Technology::Nr, CAPTURED_AT_MS_MAX) }).is_err()
+    );
+    assert!(columns.is_empty() && columns.cells().is_empty());
+}
+
+#[test]
+fn no_damaged_block_verifies_and_none_does_harm() {
+    let bytes = sealed(&walk(40));
+    let public = key().verifying_key();
+    let mut scratch = SampleColumns::new();
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        assert!(block_verify(&damaged, &public).is_err(), "byte {at}");
+        assert_ne!(block_hash(&damaged), block_hash(&bytes));
+        let _ = block_open_into(&damaged, &mut scratch);
+        assert!(block_verify(&bytes[..at], &public).is_err());
+        assert!(block_open_into(&bytes[..at], &mut scratch).is_err() && scratch.is_empty());
+    }
+    block_verify(&bytes, &public).unwrap();
+    assert_eq!(block_verify(&bytes, &SigningKey::from_bytes(&[8; 32]).verifying_key()), Err(BlockError::Signature));
+}
+
+#[test]
+fn every_part_of_the_header_is_checked() {
+    let bytes = sealed(&walk(3));
+    let with = |at: usize, value: u8| {
+        let mut changed = bytes.clone();
+        changed[at] = value;
+        block_header(&changed).unwrap_err()
+    };
+    assert_eq!(with(0, b'X'), BlockError::NotABlock);
+    assert_eq!(with(3, BLOCK_VERSION + 1), BlockError::Version { version: BLOCK_VERSION + 1 });
+    assert_eq!(with(36, 9), BlockError::Operator { code: 9 });
+    assert_eq!(with(38, 0), BlockError::SampleCount { count: 0 });
+    // Sequence 0 spelt in two bytes.
+    let mut longer = bytes.clone();
+    longer.splice(37..38, [0x80, 0x00]);
+    assert_eq!(block_header(&longer), Err(BlockError::NotCanonical));
+    // A count beyond the limit is refused before anything is allocated for it.
+    longer.splice(37..40, [0x00, 0xFF, 0xFF, 0xFF, 0x7F]);
+    assert_eq!(block_header(&longer), Err(BlockError::SampleCount { count: 0x0FFF_FFFF }));
+    assert_eq!(block_header(&[]), Err(BlockError::Truncated));
+    let bytes = MAX_BLOCK_BYTES + 1;
+    assert_eq!(block_header(&vec![0; bytes]), Err(BlockError::TooLarge { bytes }));
+}
+
+#[test]
+fn a_block_of_noise_in_place_of_samples_is_refused() {
+    let mut bytes = sealed(&walk(300));
+    let end = bytes.len() - 64;
+    for (at, byte) in bytes[40..end].iter_mut().enumerate() {
+        *byte = (at as u8).wrapping_mul(167) ^ 0x5A;
+    }
+    assert!(matches!(block_open(&bytes), Err(BlockError::Samples(_))));
+}
+
+#[test]
+fn segments_join_to_the_block_that_the_whole_would_have_been() {
+    let samples = walk(100);
+    let mut joined = SampleColumns::new();
+    for chunk in samples.chunks(17) {
+        let segment = segment_encode(&SampleColumns::from_samples(chunk).unwrap()).unwrap();
+        joined.append(&segment_decode(&segment).unwrap()).unwrap();
+    }
+    let block = block_seal(&header(), &joined, &key()).unwrap();
+    assert_eq!(block.as_bytes(), sealed(&samples));
+    assert!(segment_decode(&segment_encode(&SampleColumns::new()).unwrap()).unwrap().is_empty());
+    let mut torn = segment_encode(&joined).unwrap();
+    torn[9] ^= 4;
+    assert_eq!(segment_decode(&torn), Err(SegmentError::Damaged));
+}
+
+#[test]
+fn a_block_hash_is_text_json_and_cbor() {
+    let hash = block_hash(b"callout");
+    let text = hash.to_string();
+    assert_eq!(text.len(), 64);
+    assert_eq!(text.parse::<BlockHash>(), Ok(hash));
+    assert!(text[1..].parse::<BlockHash>().is_err());
+    assert_eq!(serde_json::to_value(hash).unwrap(), serde_json::json!(text));
+    assert_eq!(serde_json::from_str::<BlockHash>(&format!("\"{text}\"")).unwrap(), hash);
+    let cbor = minicbor::to_vec(hash).unwrap();
+    assert_eq!(cbor[..2], [0x58, 32]);
+    assert_eq!(minicbor::decode::<BlockHash>(&cbor).unwrap(), hash);
+}
+
+#[test]
+fn the_real_logs_are_small() {
+    let Some(data) = support::logs::data_dir() else {
+        eprintln!("skipped: the real logs are not there (set CALLOUT_SHARED_DATA)");
+        return;
+    };
+    let size = |logs: Vec<support::logs::Log>| {
+        let bytes: usize = logs.iter().map(|(_, samples)| sealed(samples).len()).sum();
+        let count: usize = logs.iter().map(|(_, samples)| samples.len()).sum();
+        bytes as f64 / count as f64
+    };
+    // Bytes per sample, seal included; the product promises 4.5.
+    let walks = size(support::logs::walks(&data));
+    assert!(walks <= 2.85, "{walks}");
+    let drives = size(support::logs::drives(&data));
+    assert!(drives <= 3.0, "{drives}");
 }

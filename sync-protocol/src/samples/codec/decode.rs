@@ -75,6 +75,7 @@ fn times<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<De
     let mut before = first;
     for (index, (time, &scratch)) in columns.captured_at_ms.iter_mut().zip(&columns.scratch).enumerate() {
         let class = usize::from(scratch);
+        let mut chosen = None;
         let step = match class {
             _ if index == 0 => 0,
             STEP_CODED => {
@@ -87,17 +88,14 @@ fn times<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<De
                     if anchor == ANCHOR_REPEAT {
                         coded_step + residue
                     } else {
-                        let (age, period) = anchor_period(anchor);
                         let context = PERIODS + usize::from(anchor >= ANCHORS_SECOND);
                         let more = decoder.number(context, PERIODS + 2) as i64;
-                        let from = instants.get(age);
+                        let (from, period) = instants.anchor(anchor);
                         let periods = periods_passed(before, from, period).wrapping_add(more);
                         from.wrapping_add(residue).wrapping_add(period.wrapping_mul(periods)).wrapping_sub(before)
                     }
                 };
-                if step == coded_step {
-                    return Err(CodecError::NotCanonical);
-                }
+                chosen = Some(anchor);
                 step
             }
             STEP_REPEATED => coded_step,
@@ -106,6 +104,9 @@ fn times<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<De
         let now = before.wrapping_add(step);
         if !(CAPTURED_AT_MS_MIN..=CAPTURED_AT_MS_MAX).contains(&now) {
             return Err(out_of_range(index, SampleField::CapturedAt, now, CAPTURED_AT_MS_MIN, CAPTURED_AT_MS_MAX));
+        }
+        if chosen.is_some_and(|chosen| step == coded_step || chosen != instants.choose(now, step, coded_step)) {
+            return Err(CodecError::NotCanonical);
         }
         *time = now;
         before = now;
@@ -279,7 +280,8 @@ fn cells<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<De
             let age = decoder.symbol(CELL + technology as usize);
             if age == CELL_NEW {
                 let new = cell_fields(&mut decoder, technology, last, index)?;
-                if new == *last {
+                let is_recent = |age| recent.get(age).is_some_and(|at| columns.cells[at as usize].1 == new);
+                if new == *last || (1..CELL_NEW).any(is_recent) {
                     return Err(CodecError::NotCanonical);
                 }
                 recent.push(columns.cells.len() as u32);
@@ -318,14 +320,15 @@ fn cell_fields(
     let fields = values.iter_mut().zip(cell_field_bits(technology)).zip(checks).enumerate();
     for (field, ((value, bits), (name, maximum))) in fields {
         let last = *value;
-        match decoder.symbol(CELL_FIELD + technology as usize * 4 + field) {
+        let symbol = decoder.symbol(CELL_FIELD + technology as usize * 4 + field);
+        match symbol {
             FIELD_SAME => continue,
             FIELD_ABSENT => *value = None,
             FIELD_NEW => *value = Some(decoder.long_bits(bits)),
             FIELD_SECTOR if field == 0 => *value = last.map(|last| last >> 8 << 8 | u64::from(decoder.bits(8))),
             _ => return Err(CodecError::NotCanonical),
         }
-        if *value == last {
+        if *value == last || symbol == FIELD_NEW && field == 0 && is_sector(*value, last) {
             return Err(CodecError::NotCanonical);
         }
         if let Some(value) = value.filter(|&value| value > maximum) {

@@ -104,20 +104,24 @@ fn times(columns: &SampleColumns, heads: &[Head], sink: &mut impl Sink) {
         let time = columns.captured_at_ms[index];
         if head.class == STEP_CODED {
             let before = columns.captured_at_ms[index - 1];
-            let choice = anchor_choose(time, head.step_ms, coded_step, before, &instants);
+            let anchor = instants.choose(time, head.step_ms, coded_step);
             sink.group(ANCHOR);
-            sink.symbol(ANCHOR + kind, choice.anchor);
-            kind = anchor_kind(choice.anchor);
-            if choice.anchor == ANCHOR_NONE {
+            sink.symbol(ANCHOR + kind, anchor);
+            kind = anchor_kind(anchor);
+            if anchor == ANCHOR_NONE {
                 sink.group(STEP);
                 sink.number(STEP, STEP + 1, zigzag(head.step_ms));
             } else {
+                let residue =
+                    if anchor == ANCHOR_REPEAT { head.step_ms - coded_step } else { instants.residue(anchor, time) };
                 sink.group(RESIDUE);
-                sink.symbol(RESIDUE + kind, (choice.residue - RESIDUE_MIN) as usize);
-                if choice.anchor != ANCHOR_REPEAT {
+                sink.symbol(RESIDUE + kind, (residue - RESIDUE_MIN) as usize);
+                if anchor != ANCHOR_REPEAT {
+                    let (from, period) = instants.anchor(anchor);
+                    let periods = (time - residue - from) / period - periods_passed(before, from, period);
                     sink.group(PERIODS);
-                    let context = PERIODS + usize::from(choice.anchor >= ANCHORS_SECOND);
-                    sink.number(context, PERIODS + 2, choice.periods as u64);
+                    let context = PERIODS + usize::from(anchor >= ANCHORS_SECOND);
+                    sink.number(context, PERIODS + 2, periods as u64);
                 }
             }
         }
@@ -126,31 +130,6 @@ fn times(columns: &SampleColumns, heads: &[Head], sink: &mut impl Sink) {
             coded_step = head.step_ms;
         }
     }
-}
-
-/// What a coded instant is told by.
-struct Choice {
-    anchor: usize,
-    residue: i64,
-    periods: i64,
-}
-
-/// The first of the ways to tell the instant that fits, in the order of their numbers.
-fn anchor_choose(time: i64, step_ms: i64, coded_step: i64, before: i64, instants: &Instants) -> Choice {
-    if step_ms >= 0 {
-        for anchor in 0..ANCHOR_REPEAT {
-            let (age, period) = anchor_period(anchor);
-            let from = instants.get(age);
-            let residue = (time - from - RESIDUE_MIN).rem_euclid(period) + RESIDUE_MIN;
-            let periods = (time - residue - from) / period - periods_passed(before, from, period);
-            if residue <= RESIDUE_MAX && periods >= 0 {
-                return Choice { anchor, residue, periods };
-            }
-        }
-    }
-    let residue = step_ms - coded_step;
-    let anchor = if (RESIDUE_MIN..=RESIDUE_MAX).contains(&residue) { ANCHOR_REPEAT } else { ANCHOR_NONE };
-    Choice { anchor, residue, periods: 0 }
 }
 
 fn positions(columns: &SampleColumns, changed: impl Iterator<Item = usize>, sink: &mut impl Sink) {
@@ -179,6 +158,7 @@ fn positions(columns: &SampleColumns, changed: impl Iterator<Item = usize>, sink
         let (latitude, longitude) = (latitude.unsigned_abs() as u32, longitude.unsigned_abs() as u32);
         sink.group(LATITUDE);
         sink.number(LATITUDE + contexts::magnitude(distance, 7), LATITUDE + 8, latitude.into());
+        sink.group(LONGITUDE);
         sink.number(LONGITUDE + contexts::magnitude(latitude, 8), LONGITUDE + 9, longitude.into());
         distance = (distance + latitude + longitude) / 2;
         if accuracy != 0 {
@@ -249,7 +229,7 @@ fn cell_fields(technology: Technology, cell: &Cell, last: &Cell, sink: &mut impl
         match value {
             _ if value == last => sink.symbol(context, FIELD_SAME),
             None => sink.symbol(context, FIELD_ABSENT),
-            Some(value) if field == 0 && last.is_some_and(|last| last >> 8 == value >> 8) => {
+            Some(value) if field == 0 && is_sector(Some(value), last) => {
                 sink.symbol(context, FIELD_SECTOR);
                 sink.bits(8, value as u32 & 0xFF);
             }

@@ -12,6 +12,8 @@ mod plan;
 mod priors;
 mod rans;
 pub mod statistics;
+#[cfg(test)]
+mod tests;
 
 use super::columns::SampleColumns;
 use super::sample::OutOfRange;

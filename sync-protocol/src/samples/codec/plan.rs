@@ -36,7 +36,7 @@ pub const RESIDUE_MIN: i64 = -7;
 /// … or this much late.
 pub const RESIDUE_MAX: i64 = 8;
 
-/// The coded instants, newest first at [`Instants::get`] 0.
+/// The coded instants of late, from which the next is told.
 pub struct Instants {
     ring: [i64; 16],
     head: usize,
@@ -48,10 +48,33 @@ impl Instants {
         Self { ring: [first; 16], head: 0 }
     }
 
-    /// The instant coded `age` coded instants ago, 0 being the last.
+    /// The instant and the period that an anchor below [`ANCHOR_REPEAT`] means.
     #[inline(always)]
-    pub fn get(&self, age: usize) -> i64 {
-        self.ring[self.head.wrapping_sub(age) & 15]
+    pub fn anchor(&self, anchor: usize) -> (i64, i64) {
+        let (age, period) = if anchor < ANCHORS_SECOND {
+            (anchor, PERIOD_SECOND_MS)
+        } else {
+            (anchor - ANCHORS_SECOND, PERIOD_MODEM_MS)
+        };
+        (self.ring[self.head.wrapping_sub(age) & 15], period)
+    }
+
+    /// By how many milliseconds an instant is later than the anchor's last step that is not more than a little after it.
+    #[inline(always)]
+    pub fn residue(&self, anchor: usize, time: i64) -> i64 {
+        let (from, period) = self.anchor(anchor);
+        (time - from - RESIDUE_MIN).rem_euclid(period) + RESIDUE_MIN
+    }
+
+    /// What an instant is told by: the first that fits. The decoder refuses any other choice.
+    pub fn choose(&self, time: i64, step_ms: i64, coded_step: i64) -> usize {
+        let near = |residue| (RESIDUE_MIN..=RESIDUE_MAX).contains(&residue);
+        let in_step = (0..ANCHOR_REPEAT).find(|&anchor| near(self.residue(anchor, time)));
+        match in_step {
+            Some(anchor) if step_ms >= 0 => anchor,
+            _ if near(step_ms - coded_step) => ANCHOR_REPEAT,
+            _ => ANCHOR_NONE,
+        }
     }
 
     /// Adds one.
@@ -166,18 +189,23 @@ pub const FIELD_ABSENT: usize = 1;
 pub const FIELD_NEW: usize = 2;
 /// … or, of the cell identity only, another sector (low eight bits) of the same site.
 pub const FIELD_SECTOR: usize = 3;
+/// Whether two cell identities are of the same site: equal but for the low eight bits.
+pub fn is_sector(one: Option<u64>, other: Option<u64>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one >> 8 == other >> 8)
+}
+
 /// The symbol for a cell that is not among the recent ones.
 pub const CELL_NEW: usize = 15;
 
 /// The cells that a technology used last, newest first.
 pub struct RecentCells {
-    cells: [u32; 16],
+    cells: [u32; CELL_NEW],
 }
 
 impl RecentCells {
     /// None yet.
     pub fn new() -> Self {
-        Self { cells: [ABSENT_32; 16] }
+        Self { cells: [ABSENT_32; CELL_NEW] }
     }
 
     /// The serving cell's index, or [`ABSENT_32`] as long as there is none.
@@ -231,12 +259,6 @@ pub const CHANGED_ROUND_TRIP: usize = 2;
 pub const CHANGED_CELL: usize = 4;
 /// … or one of the throughputs.
 pub const CHANGED_THROUGHPUT: usize = 8;
-
-/// Which earlier instant and which period an anchor's number means.
-#[inline(always)]
-pub fn anchor_period(anchor: usize) -> (usize, i64) {
-    if anchor < ANCHORS_SECOND { (anchor, PERIOD_SECOND_MS) } else { (anchor - ANCHORS_SECOND, PERIOD_MODEM_MS) }
-}
 
 /// Symbols of a move are its two signs; from here on with them: the accuracy changed too.
 pub const MOVE_ACCURACY: usize = 4;

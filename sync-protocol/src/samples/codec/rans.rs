@@ -20,6 +20,7 @@ const SETTLED: u16 = 56;
 
 /// One context's probabilities, learnt as symbols pass.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 pub struct Model {
     /// Where the symbols' shares meet, less 32768, from −32768 to 0, so that they fit 16 signed bits.
     bounds: [i16; 17],
@@ -78,23 +79,47 @@ impl Model {
         ((low + TOTAL as i32) as u32, (high - low) as u32)
     }
 
-    /// The symbol whose share a slot (less 32768) lies in: the first whose upper bound is above it.
-    #[inline(always)]
-    fn find(&self, slot: i16) -> usize {
+    /// The symbol in whose share a slot (less 32768) lies, and that share as it was before the symbol was learnt: width in
+    /// the upper half, lower bound in the lower.
+    ///
+    /// A function of its own, on a copy of its own, because the compiler turns its loops into vector instructions only if
+    /// they stand alone.
+    #[inline(never)]
+    fn decode(&mut self, slot: i16) -> (usize, u32) {
+        let uppers = self.uppers();
         // The sign of a difference, which never overflows, rather than a comparison: it stays in vector registers.
-        let above: u16 = self.bounds[1..].iter().map(|&upper| (slot.wrapping_sub(upper) as u16) >> 15).sum();
-        usize::from(16 - above)
+        let above: u16 = uppers.iter().map(|&upper| (slot.wrapping_sub(upper) as u16) >> 15).sum();
+        let symbol = usize::from(16 - above) & 15;
+        let (low, width) = self.share(symbol);
+        self.learn(symbol, uppers);
+        (symbol, width << 16 | low)
+    }
+
+    /// The share of a symbol before it is learnt.
+    #[inline(never)]
+    fn encode(&mut self, symbol: usize) -> (u32, u32) {
+        let share = self.share(symbol);
+        self.learn(symbol, self.uppers());
+        share
+    }
+
+    #[inline(always)]
+    fn uppers(&self) -> [i16; 16] {
+        let mut uppers = [0; 16];
+        uppers.copy_from_slice(&self.bounds[1..]);
+        uppers
     }
 
     /// Moves the shares towards the symbol that came. Bounds never meet: of two neighbours, either both move by the same
     /// rule towards targets that are [`FLOOR`] apart, or they move apart.
     #[inline(always)]
-    fn learn(&mut self, symbol: usize) {
+    fn learn(&mut self, symbol: usize, mut uppers: [i16; 16]) {
         let rate = 16 - (self.seen + 8).leading_zeros();
         let targets = &TARGETS[symbol & 15];
-        for (upper, target) in self.bounds[1..].iter_mut().zip(targets) {
+        for (upper, target) in uppers.iter_mut().zip(targets) {
             *upper = upper.wrapping_add(target.wrapping_sub(*upper) >> rate);
         }
+        self.bounds[1..].copy_from_slice(&uppers);
         self.seen += u16::from(self.seen < SETTLED);
     }
 }
@@ -185,9 +210,7 @@ impl Encoder {
 
 impl Sink for Encoder {
     fn symbol(&mut self, context: usize, symbol: usize) {
-        let model = &mut self.models[context];
-        let (low, width) = model.share(symbol);
-        model.learn(symbol);
+        let (low, width) = self.models[context].encode(symbol);
         self.steps.push((low as u16, width as u16));
     }
 
@@ -218,9 +241,8 @@ impl Tally {
 impl Sink for Tally {
     fn symbol(&mut self, context: usize, symbol: usize) {
         self.counts[context][symbol] += 1;
-        let (_, width) = self.models[context].share(symbol);
+        let (_, width) = self.models[context].encode(symbol);
         self.cost_bits[self.group] -= (f64::from(width) / f64::from(TOTAL)).log2();
-        self.models[context].learn(symbol);
     }
 
     fn bits(&mut self, count: u32, _value: u32) {
@@ -273,9 +295,8 @@ impl<'a> Decoder<'a> {
     pub fn symbol(&mut self, context: usize) -> usize {
         let model = &mut self.models[context];
         let slot = self.state & (TOTAL - 1);
-        let symbol = model.find((slot as i32 - TOTAL as i32) as i16);
-        let (low, width) = model.share(symbol);
-        model.learn(symbol);
+        let (symbol, share) = model.decode((slot as i32 - TOTAL as i32) as i16);
+        let (low, width) = (share & 0xFFFF, share >> 16);
         self.turn(width.wrapping_mul(self.state >> PRECISION).wrapping_add(slot).wrapping_sub(low));
         symbol
     }
