@@ -12,6 +12,7 @@
 //! What does not belong here: what may be stored (`verify`, `service`), and the rows.
 
 use bytes::{Bytes, BytesMut};
+use callout_storage::photo_uploads::UploadPart;
 use callout_sync_protocol::ids::PhotoId;
 use callout_sync_protocol::photos::{MediaType, PhotoHash};
 use callout_sync_protocol::time::Timestamp;
@@ -23,9 +24,9 @@ use object_store::path::Path;
 use object_store::{
     ClientOptions, Error as ObjectError, ObjectStore, ObjectStoreExt, PutMode, PutPayload, RetryConfig,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::fmt;
-use std::path::Path as FolderPath;
+use std::path::{Path as FolderPath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -107,22 +108,13 @@ pub struct S3Settings {
     pub path_style: bool,
 }
 
-/// A received piece of an unfinished upload, as its row keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StagedPart {
-    /// Offset of its first byte in the photo.
-    pub offset: u64,
-    /// How many bytes.
-    pub length: u64,
-    /// Drawn anew for every write.
-    pub part_id: Uuid,
-}
-
-impl StagedPart {
-    fn path(&self, photo_id: PhotoId) -> Path {
-        Path::from_iter(["staging".to_owned(), photo_id.to_string(), format!("{}-{}", self.offset, self.part_id)])
-    }
+/// Which store, and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PhotoStoreSettings {
+    /// A local folder; the default.
+    Folder(PathBuf),
+    /// S3-compatible object storage.
+    S3(S3Settings),
 }
 
 /// A part found in the store, whoever it belongs to.
@@ -130,16 +122,10 @@ impl StagedPart {
 pub struct FoundPart {
     /// The photo.
     pub photo_id: PhotoId,
+    /// Where it is; an upload that counts on it names this key.
+    pub object_key: String,
     /// When it was written, by the store's clock.
     pub written_at: Timestamp,
-    path: Path,
-}
-
-impl FoundPart {
-    /// Whether it is that part of its photo's upload.
-    pub fn is(&self, part: &StagedPart) -> bool {
-        self.path == part.path(self.photo_id)
-    }
 }
 
 /// A stored object, to be streamed to a reader.
@@ -163,6 +149,14 @@ impl fmt::Debug for PhotoStore {
 }
 
 impl PhotoStore {
+    /// The store of the settings.
+    pub fn open(settings: &PhotoStoreSettings) -> Result<Self, PhotoStoreError> {
+        match settings {
+            PhotoStoreSettings::Folder(folder) => Self::open_folder(folder),
+            PhotoStoreSettings::S3(settings) => Self::open_s3(settings),
+        }
+    }
+
     /// A local folder, made if it does not exist. Each write is flushed to disk, file and folder, before it counts.
     pub fn open_folder(folder: &FolderPath) -> Result<Self, PhotoStoreError> {
         std::fs::create_dir_all(folder).map_err(|error| {
@@ -211,32 +205,39 @@ impl PhotoStore {
     }
 
     /// Writes a received piece. It counts only once the upload's row names it.
-    pub async fn part_put(&self, photo_id: PhotoId, part: &StagedPart, bytes: Bytes) -> Result<(), PhotoStoreError> {
-        self.objects.put(&part.path(photo_id), PutPayload::from(bytes)).await?;
+    pub async fn part_put(&self, part: &UploadPart, bytes: Bytes) -> Result<(), PhotoStoreError> {
+        self.objects.put(&Path::from(part.object_key.as_str()), PutPayload::from(bytes)).await?;
         Ok(())
     }
 
     /// Reads pieces in their order into one buffer. The caller bounds their total length.
-    pub async fn parts_read(&self, photo_id: PhotoId, parts: &[StagedPart]) -> Result<BytesMut, PhotoStoreError> {
-        let total: u64 = parts.iter().map(|part| part.length).sum();
+    pub async fn parts_read(&self, parts: &[UploadPart]) -> Result<BytesMut, PhotoStoreError> {
+        let total: u64 = parts.iter().map(|part| part.byte_length).sum();
         let mut whole = BytesMut::with_capacity(usize::try_from(total).unwrap_or(0));
         for part in parts {
-            let path = part.path(photo_id);
-            let mut stream = self.objects.get(&path).await?.into_stream();
+            let mut stream = self.objects.get(&Path::from(part.object_key.as_str())).await?.into_stream();
             let before = whole.len();
             while let Some(piece) = stream.try_next().await? {
                 whole.extend_from_slice(&piece);
             }
-            if (whole.len() - before) as u64 != part.length {
-                return Err(PhotoStoreError::Damaged { path: path.to_string() });
+            if (whole.len() - before) as u64 != part.byte_length {
+                return Err(PhotoStoreError::Damaged { path: part.object_key.clone() });
             }
         }
         Ok(whole)
     }
 
-    /// Deletes pieces; those already gone are no error.
-    pub async fn parts_delete(&self, photo_id: PhotoId, parts: &[StagedPart]) -> Result<(), PhotoStoreError> {
-        self.delete_all(parts.iter().map(|part| part.path(photo_id)).collect()).await
+    /// Deletes pieces by their keys; those already gone are no error.
+    pub async fn parts_delete<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Result<(), PhotoStoreError> {
+        let paths: Vec<_> = keys.into_iter().map(|key| Ok(Path::from(key))).collect();
+        let mut deleted = self.objects.delete_stream(futures_util::stream::iter(paths).boxed());
+        while let Some(result) = deleted.next().await {
+            match result {
+                Ok(_) | Err(ObjectError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Every piece that was written before `written_before`, whether or not a row still names it.
@@ -249,57 +250,45 @@ impl PhotoStore {
             if let (Some(written_at), Some(photo_id)) = (written_at, photo_id)
                 && written_at < written_before
             {
-                found.push(FoundPart { photo_id, written_at, path: object.location });
+                found.push(FoundPart { photo_id, object_key: object.location.to_string(), written_at });
             }
         }
         Ok(found)
     }
 
-    /// Deletes pieces that [`PhotoStore::parts_found`] found.
-    pub async fn found_delete(&self, parts: Vec<FoundPart>) -> Result<(), PhotoStoreError> {
-        self.delete_all(parts.into_iter().map(|part| part.path).collect()).await
+    /// Stores a finished photo, unless its content is there already, and gives its key. The caller has verified the hash.
+    pub async fn photo_put(
+        &self,
+        hash: PhotoHash,
+        media_type: MediaType,
+        bytes: Bytes,
+    ) -> Result<String, PhotoStoreError> {
+        self.put_by_content(photo_key(hash, media_type), bytes).await
     }
 
-    /// Stores a finished photo, unless its content is there already. The caller has verified that the bytes have that hash.
-    pub async fn photo_put(&self, hash: PhotoHash, media_type: MediaType, bytes: Bytes) -> Result<(), PhotoStoreError> {
-        self.put_by_content(photo_path(hash, media_type), bytes).await
+    /// Stores a photo's thumbnail, a JPEG, and gives its key.
+    pub async fn thumbnail_put(&self, photo: PhotoHash, bytes: Bytes) -> Result<String, PhotoStoreError> {
+        let key = by_content("thumbnails", photo, ".jpg");
+        self.objects.put(&Path::from(key.as_str()), PutPayload::from(bytes)).await?;
+        Ok(key)
     }
 
-    /// Stores a photo's thumbnail.
-    pub async fn thumbnail_put(&self, photo: PhotoHash, bytes: Bytes) -> Result<(), PhotoStoreError> {
-        self.objects.put(&thumbnail_path(photo), PutPayload::from(bytes)).await?;
-        Ok(())
+    /// Keeps bytes that are what the phone promised, but no acceptable image, and gives their key.
+    pub async fn quarantine_put(&self, hash: PhotoHash, bytes: Bytes) -> Result<String, PhotoStoreError> {
+        self.put_by_content(by_content("quarantine", hash, ""), bytes).await
     }
 
-    /// Keeps bytes that are what the phone promised, but no acceptable image.
-    pub async fn quarantine_put(&self, hash: PhotoHash, bytes: Bytes) -> Result<(), PhotoStoreError> {
-        self.put_by_content(quarantine_path(hash), bytes).await
-    }
-
-    /// A finished photo.
-    pub async fn photo_get(&self, hash: PhotoHash, media_type: MediaType) -> Result<StoredBytes, PhotoStoreError> {
-        self.get(&photo_path(hash, media_type)).await
-    }
-
-    /// A photo's thumbnail, a JPEG.
-    pub async fn thumbnail_get(&self, photo: PhotoHash) -> Result<StoredBytes, PhotoStoreError> {
-        self.get(&thumbnail_path(photo)).await
-    }
-
-    /// Quarantined bytes, of no known format.
-    pub async fn quarantine_get(&self, hash: PhotoHash) -> Result<StoredBytes, PhotoStoreError> {
-        self.get(&quarantine_path(hash)).await
-    }
-
-    async fn get(&self, path: &Path) -> Result<StoredBytes, PhotoStoreError> {
-        let found = self.objects.get(path).await?;
+    /// What is stored under a key.
+    pub async fn get(&self, key: &str) -> Result<StoredBytes, PhotoStoreError> {
+        let found = self.objects.get(&Path::from(key)).await?;
         Ok(StoredBytes { length: found.meta.size, stream: found.into_stream().map_err(PhotoStoreError::from).boxed() })
     }
 
-    async fn put_by_content(&self, path: Path, bytes: Bytes) -> Result<(), PhotoStoreError> {
+    async fn put_by_content(&self, key: String, bytes: Bytes) -> Result<String, PhotoStoreError> {
+        let path = Path::from(key.as_str());
         let length = bytes.len() as u64;
         match self.objects.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into()).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(key),
             // S3 answers a lost race on the same key with a failed precondition instead.
             Err(ObjectError::AlreadyExists { .. } | ObjectError::Precondition { .. }) => {
                 // The name is the content's hash; another length can only be damage done to the store, mended here.
@@ -307,42 +296,32 @@ impl PhotoStore {
                     tracing::warn!(%path, "a stored photo had the wrong length and is written again");
                     self.objects.put(&path, PutPayload::from(bytes)).await?;
                 }
-                Ok(())
+                Ok(key)
             }
             Err(error) => Err(error.into()),
         }
     }
+}
 
-    async fn delete_all(&self, paths: Vec<Path>) -> Result<(), PhotoStoreError> {
-        let locations = futures_util::stream::iter(paths.into_iter().map(Ok)).boxed();
-        let mut deleted = self.objects.delete_stream(locations);
-        while let Some(result) = deleted.next().await {
-            match result {
-                Ok(_) | Err(ObjectError::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+/// The key of a finished photo.
+pub fn photo_key(hash: PhotoHash, media_type: MediaType) -> String {
+    match media_type {
+        MediaType::Jpeg => by_content("photos", hash, ".jpg"),
+        MediaType::Png => by_content("photos", hash, ".png"),
     }
 }
 
-fn by_content(folder: &str, hash: PhotoHash, extension: &str) -> Path {
+/// The key of a piece. `part_id` is drawn anew for every write.
+pub fn part_key(photo_id: PhotoId, byte_offset: u64, part_id: Uuid) -> String {
+    format!("{}/{byte_offset}-{part_id}", staging_key(photo_id))
+}
+
+/// Where a photo's pieces are staged.
+pub fn staging_key(photo_id: PhotoId) -> String {
+    format!("staging/{photo_id}")
+}
+
+fn by_content(folder: &str, hash: PhotoHash, extension: &str) -> String {
     let hex = hash.to_string();
-    Path::from(format!("{folder}/{}/{hex}{extension}", &hex[..2]))
-}
-
-fn photo_path(hash: PhotoHash, media_type: MediaType) -> Path {
-    let extension = match media_type {
-        MediaType::Jpeg => ".jpg",
-        MediaType::Png => ".png",
-    };
-    by_content("photos", hash, extension)
-}
-
-fn thumbnail_path(photo: PhotoHash) -> Path {
-    by_content("thumbnails", photo, ".jpg")
-}
-
-fn quarantine_path(hash: PhotoHash) -> Path {
-    by_content("quarantine", hash, "")
+    format!("{folder}/{}/{hex}{extension}", &hex[..2])
 }
