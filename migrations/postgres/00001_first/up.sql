@@ -226,7 +226,7 @@ create table photo_uploads (
     device_id uuid not null references devices (id),
     byte_length bigint not null,
     byte_offset bigint not null,
-    staging_key text not null,
+    metadata text not null,
     parts jsonb not null,
     created_at timestamptz not null,
     expires_at timestamptz not null,

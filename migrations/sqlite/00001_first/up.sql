@@ -227,7 +227,7 @@ create table photo_uploads (
     device_id blob not null references devices (id),
     byte_length integer not null,
     byte_offset integer not null,
-    staging_key text not null,
+    metadata text not null,
     parts text not null,
     created_at text not null,
     expires_at text not null,

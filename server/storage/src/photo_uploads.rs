@@ -36,8 +36,8 @@ pub struct PhotoUpload {
     pub byte_length: u64,
     /// How many have arrived.
     pub byte_offset: u64,
-    /// Where its parts are staged in the object store.
-    pub staging_key: String,
+    /// `Upload-Metadata` of its creation, as the phone sent it; tus wants it repeated to whoever asks.
+    pub metadata: String,
     /// The parts, in order.
     pub parts: Vec<UploadPart>,
     /// When it was begun.
@@ -61,7 +61,7 @@ impl Tx {
                     device_id,
                     byte_length,
                     byte_offset,
-                    staging_key,
+                    metadata,
                     parts,
                     created_at,
                     expires_at,

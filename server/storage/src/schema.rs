@@ -230,7 +230,7 @@ diesel::table! {
         device_id -> Id,
         byte_length -> Count,
         byte_offset -> Count,
-        staging_key -> Words,
+        metadata -> Words,
         parts -> Json,
         created_at -> Instant,
         expires_at -> Instant,
