@@ -270,7 +270,8 @@ create table handoffs (
     tracking_ticket_id uuid references tracking_tickets (id),
     target text not null check (target in ('branch', 'maintenance')),
     demand text not null,
-    state text not null check (state in ('open', 'answered')),
+    state text not null check (state in ('open', 'answered', 'cancelled')),
+    outcome text check (outcome in ('done', 'planned', 'not_possible', 'wrong_addressee')),
     answer text,
     answered_by uuid references users (id),
     answered_at timestamptz,
@@ -285,10 +286,9 @@ create index handoffs_open on handoffs (target, due_at) where state = 'open';
 create table ladder_steps (
     work_order_id uuid not null references work_orders (id),
     step smallint not null check (step between 1 and 12),
-    outcome text not null check (outcome in ('tried_improved', 'tried_no_effect', 'ruled_out')),
-    evidence text not null,
-    reason text,
-    field_test_id uuid,
+    outcome text not null check (outcome in ('solved', 'not_enough', 'ruled_out', 'skipped')),
+    evidence jsonb not null,
+    reason text not null,
     recorded_by uuid not null references users (id),
     recorded_at timestamptz not null,
     primary key (work_order_id, step)
@@ -298,11 +298,10 @@ create table replies (
     id uuid not null primary key,
     complaint_id uuid not null references complaints (id),
     work_order_id uuid references work_orders (id),
-    kind text not null check (kind in ('stage', 'final')),
-    outcome text check (outcome in ('resolved', 'unresolved')),
+    kind text not null check (kind in ('stage', 'final_unresolved', 'final_resolved')),
     body text not null,
     next_step text,
-    created_by uuid not null references users (id),
+    created_by uuid references users (id),
     created_at timestamptz not null
 );
 create index replies_complaint_id on replies (complaint_id, created_at);
@@ -312,7 +311,7 @@ create table revisits (
     id uuid not null primary key,
     work_order_id uuid not null references work_orders (id),
     tracking_ticket_id uuid references tracking_tickets (id),
-    state text not null check (state in ('pending', 'answered', 'expired', 'superseded')),
+    state text not null check (state in ('pending', 'confirmed', 'denied', 'expired', 'revoked')),
     channel text check (channel in ('link', 'phone')),
     token_hash bytea unique check (length(token_hash) = 32),
     expires_at timestamptz not null,

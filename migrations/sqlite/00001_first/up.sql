@@ -271,7 +271,8 @@ create table handoffs (
     tracking_ticket_id blob references tracking_tickets (id),
     target text not null check (target in ('branch', 'maintenance')),
     demand text not null,
-    state text not null check (state in ('open', 'answered')),
+    state text not null check (state in ('open', 'answered', 'cancelled')),
+    outcome text check (outcome in ('done', 'planned', 'not_possible', 'wrong_addressee')),
     answer text,
     answered_by blob references users (id),
     answered_at text,
@@ -286,10 +287,9 @@ create index handoffs_open on handoffs (target, due_at) where state = 'open';
 create table ladder_steps (
     work_order_id blob not null references work_orders (id),
     step integer not null check (step between 1 and 12),
-    outcome text not null check (outcome in ('tried_improved', 'tried_no_effect', 'ruled_out')),
+    outcome text not null check (outcome in ('solved', 'not_enough', 'ruled_out', 'skipped')),
     evidence text not null,
-    reason text,
-    field_test_id blob,
+    reason text not null,
     recorded_by blob not null references users (id),
     recorded_at text not null,
     primary key (work_order_id, step)
@@ -299,11 +299,10 @@ create table replies (
     id blob not null primary key,
     complaint_id blob not null references complaints (id),
     work_order_id blob references work_orders (id),
-    kind text not null check (kind in ('stage', 'final')),
-    outcome text check (outcome in ('resolved', 'unresolved')),
+    kind text not null check (kind in ('stage', 'final_unresolved', 'final_resolved')),
     body text not null,
     next_step text,
-    created_by blob not null references users (id),
+    created_by blob references users (id),
     created_at text not null
 ) strict;
 create index replies_complaint_id on replies (complaint_id, created_at);
@@ -313,7 +312,7 @@ create table revisits (
     id blob not null primary key,
     work_order_id blob not null references work_orders (id),
     tracking_ticket_id blob references tracking_tickets (id),
-    state text not null check (state in ('pending', 'answered', 'expired', 'superseded')),
+    state text not null check (state in ('pending', 'confirmed', 'denied', 'expired', 'revoked')),
     channel text check (channel in ('link', 'phone')),
     token_hash blob unique check (length(token_hash) = 32),
     expires_at text not null,

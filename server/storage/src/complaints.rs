@@ -6,6 +6,7 @@ use crate::names::{Page, RegionScope, in_scope, keyset, text_enum, updated};
 use crate::schema::complaints;
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{ComplaintId, RegionId, UserId};
+use callout_sync_protocol::samples::Position;
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::{NetworkGeneration, Symptom};
 use diesel::prelude::*;
@@ -129,6 +130,28 @@ pub struct ComplaintFilter {
     pub source_id: Option<UserId>,
     /// In one of these states; none means any.
     pub states: Vec<ComplaintState>,
+}
+
+impl ComplaintState {
+    /// Nothing more happens to the complaint.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Received | Self::InProgress | Self::Unresolved => false,
+            Self::Answered | Self::Resolved | Self::Withdrawn => true,
+        }
+    }
+}
+
+impl Complaint {
+    /// Its place on the map, if known.
+    pub fn position(&self) -> Option<Position> {
+        Some(Position {
+            latitude_e6: self.latitude_e6?,
+            longitude_e6: self.longitude_e6?,
+            accuracy_m: None,
+            is_mock: false,
+        })
+    }
 }
 
 impl Tx {

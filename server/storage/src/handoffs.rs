@@ -2,32 +2,12 @@
 
 use crate::connection::{Tx, locked};
 use crate::error::StorageError;
-use crate::names::{MAX_PAGE, text_enum, updated};
+use crate::names::{MAX_PAGE, updated};
 use crate::schema::handoffs;
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{HandoffId, TrackingTicketId, UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use diesel::prelude::*;
-
-text_enum! {
-    /// Who takes over.
-    HandoffTarget {
-        /// The branch: construction, property access.
-        Branch = "branch" / "分公司",
-        /// The maintenance room and its contractors.
-        Maintenance = "maintenance" / "维护室",
-    }
-}
-
-text_enum! {
-    /// Where a handoff stands.
-    HandoffState {
-        /// Not answered yet.
-        Open = "open" / "待答复",
-        /// Answered.
-        Answered = "answered" / "已答复",
-    }
-}
 
 /// One handoff.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -38,12 +18,14 @@ pub struct Handoff {
     pub work_order_id: WorkOrderId,
     /// The tracking ticket, when it came out of one.
     pub tracking_ticket_id: Option<TrackingTicketId>,
-    /// Who takes over.
-    pub target: HandoffTarget,
+    /// Who takes over, in the word of the rules (`branch` …).
+    pub target: String,
     /// What is asked for.
     pub demand: String,
-    /// Where it stands.
-    pub state: HandoffState,
+    /// Where it stands, in the word of the rules (`open` …).
+    pub state: String,
+    /// How it was answered, in the word of the rules (`done` …).
+    pub outcome: Option<String>,
     /// The answer.
     pub answer: Option<String>,
     /// Who answered.
@@ -74,6 +56,7 @@ impl Tx {
                     target,
                     demand,
                     state,
+                    outcome,
                     answer,
                     answered_by,
                     answered_at,
@@ -96,7 +79,7 @@ impl Tx {
         let rows = self.run(|c| {
             diesel::update(handoffs::table.find(bind(&handoff.id)).filter(handoffs::version.eq(bind(&handoff.version))))
                 .set((
-                    row_values!(handoffs, handoff, state, answer, answered_by, answered_at, due_at),
+                    row_values!(handoffs, handoff, state, outcome, answer, answered_by, answered_at, due_at),
                     handoffs::version.eq(bind(&version)),
                 ))
                 .execute(c)
@@ -124,6 +107,18 @@ impl Tx {
                 .order((handoffs::created_at, handoffs::id))
                 .limit(i64::from(MAX_PAGE))
                 .load(c)
+        })
+    }
+
+    /// Takes an order's open handoffs back; `open` and `cancelled` are the rules' words. Returns how many there were.
+    pub fn handoff_cancel_open(&mut self, id: WorkOrderId, open: &str, cancelled: &str) -> Result<usize, StorageError> {
+        let (open, cancelled) = (open.to_owned(), cancelled.to_owned());
+        self.run(|c| {
+            diesel::update(
+                handoffs::table.filter(handoffs::work_order_id.eq(bind(&id))).filter(handoffs::state.eq(bind(&open))),
+            )
+            .set(handoffs::state.eq(bind(&cancelled)))
+            .execute(c)
         })
     }
 }

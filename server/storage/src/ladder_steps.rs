@@ -3,24 +3,11 @@
 
 use crate::connection::{Tx, each_backend};
 use crate::error::StorageError;
-use crate::names::text_enum;
 use crate::schema::ladder_steps;
 use crate::sql_types::{bind, row_values};
-use callout_sync_protocol::ids::{FieldTestId, UserId, WorkOrderId};
+use callout_sync_protocol::ids::{UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use diesel::prelude::*;
-
-text_enum! {
-    /// How a step ended.
-    LadderOutcome {
-        /// Tried, and it helped.
-        TriedImproved = "tried_improved" / "已实施有改善",
-        /// Tried, and it did not help enough.
-        TriedNoEffect = "tried_no_effect" / "已实施无改善",
-        /// Cannot be done, or cannot help.
-        RuledOut = "ruled_out" / "已排除",
-    }
-}
 
 /// One step, as recorded last.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -29,14 +16,12 @@ pub struct LadderStep {
     pub work_order_id: WorkOrderId,
     /// The step's number, 1 … 12.
     pub step: i16,
-    /// How it ended.
-    pub outcome: LadderOutcome,
-    /// The evidence.
-    pub evidence: String,
-    /// Why it was ruled out.
-    pub reason: Option<String>,
-    /// The test that shows it.
-    pub field_test_id: Option<FieldTestId>,
+    /// How it came out, in the word of the rules (`not_enough` …).
+    pub outcome: String,
+    /// What shows it, as the rules have it.
+    pub evidence: serde_json::Value,
+    /// What was done, or why it was ruled out or passed over.
+    pub reason: String,
     /// Who recorded it.
     pub recorded_by: UserId,
     /// When.
@@ -56,22 +41,12 @@ impl Tx {
                     outcome,
                     evidence,
                     reason,
-                    field_test_id,
                     recorded_by,
                     recorded_at
                 ))
                 .on_conflict((ladder_steps::work_order_id, ladder_steps::step))
                 .do_update()
-                .set(row_values!(
-                    ladder_steps,
-                    step,
-                    outcome,
-                    evidence,
-                    reason,
-                    field_test_id,
-                    recorded_by,
-                    recorded_at
-                ))
+                .set(row_values!(ladder_steps, step, outcome, evidence, reason, recorded_by, recorded_at))
                 .execute(c))
         })?;
         Ok(())

@@ -98,6 +98,21 @@ pub enum RegionScope {
 }
 
 impl RegionScope {
+    /// What lies in both scopes.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All, scope) | (scope, Self::All) => scope,
+            (
+                Self::Only { region_ids, and_unlocated },
+                Self::Only { region_ids: others, and_unlocated: other_unlocated },
+            ) => Self::Only {
+                region_ids: region_ids.into_iter().filter(|id| others.contains(id)).collect(),
+                and_unlocated: and_unlocated && other_unlocated,
+            },
+        }
+    }
+
     /// Whether something of this region (none: not located yet) may be shown.
     pub fn contains(&self, region_id: Option<RegionId>) -> bool {
         match self {

@@ -2,32 +2,12 @@
 
 use crate::connection::Tx;
 use crate::error::StorageError;
-use crate::names::{MAX_PAGE, text_enum};
+use crate::names::MAX_PAGE;
 use crate::schema::replies;
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{ComplaintId, ReplyId, UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use diesel::prelude::*;
-
-text_enum! {
-    /// Whether more will follow.
-    ReplyKind {
-        /// Progress, with what happens next.
-        Stage = "stage" / "阶段回复",
-        /// The end of it.
-        Final = "final" / "最终回复",
-    }
-}
-
-text_enum! {
-    /// What a final reply says.
-    ReplyOutcome {
-        /// The customer confirmed that the problem is gone (R-RETURN-3).
-        Resolved = "resolved" / "已解决",
-        /// It is not; a tracking ticket lives on (R-RETURN-2).
-        Unresolved = "unresolved" / "未解决",
-    }
-}
 
 /// One reply.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -38,16 +18,14 @@ pub struct Reply {
     pub complaint_id: ComplaintId,
     /// The order that it came out of.
     pub work_order_id: Option<WorkOrderId>,
-    /// Whether more will follow.
-    pub kind: ReplyKind,
-    /// What a final reply says.
-    pub outcome: Option<ReplyOutcome>,
+    /// Stage or final, in the word of the rules (`stage`, `final_unresolved`, `final_resolved`).
+    pub kind: String,
     /// The words.
     pub body: String,
     /// What happens next.
     pub next_step: Option<String>,
-    /// Who replied.
-    pub created_by: UserId,
+    /// Who replied; nobody where the customer's confirmation did.
+    pub created_by: Option<UserId>,
     /// When.
     pub created_at: Timestamp,
 }
@@ -64,7 +42,6 @@ impl Tx {
                     complaint_id,
                     work_order_id,
                     kind,
-                    outcome,
                     body,
                     next_step,
                     created_by,

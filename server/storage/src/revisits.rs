@@ -2,36 +2,12 @@
 
 use crate::connection::{Tx, locked};
 use crate::error::StorageError;
-use crate::names::{MAX_PAGE, text_enum};
+use crate::names::MAX_PAGE;
 use crate::schema::revisits;
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{RevisitId, TrackingTicketId, UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use diesel::prelude::*;
-
-text_enum! {
-    /// Where a revisit stands.
-    RevisitState {
-        /// The customer has not answered.
-        Pending = "pending" / "待答复",
-        /// The customer has.
-        Answered = "answered" / "已答复",
-        /// Too late.
-        Expired = "expired" / "已过期",
-        /// Another revisit took its place.
-        Superseded = "superseded" / "已替换",
-    }
-}
-
-text_enum! {
-    /// How the customer answered.
-    RevisitChannel {
-        /// On the page behind the one-time link.
-        Link = "link" / "链接",
-        /// To a person on the telephone.
-        Phone = "phone" / "电话",
-    }
-}
 
 /// One revisit.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -42,10 +18,10 @@ pub struct Revisit {
     pub work_order_id: WorkOrderId,
     /// The tracking ticket, when it is that which is held to be solved.
     pub tracking_ticket_id: Option<TrackingTicketId>,
-    /// Where it stands.
-    pub state: RevisitState,
-    /// How the customer answered.
-    pub channel: Option<RevisitChannel>,
+    /// Where it stands, in the word of the rules (`pending` …).
+    pub state: String,
+    /// How the customer answered, in the word of the rules (`link`, `phone`).
+    pub channel: Option<String>,
     /// Hash of the link's token; unique.
     pub token_hash: Option<[u8; 32]>,
     /// Until when the customer may answer.
@@ -94,17 +70,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Saves what became of a revisit that is still pending.
-    ///
-    /// # Errors
-    /// [`StorageError::Conflict`] if it is not pending any more: a link is good once.
-    pub fn revisit_settle(&mut self, revisit: &Revisit) -> Result<(), StorageError> {
+    /// Saves what became of a revisit, and lets go of the link's token when the record has none any more. Lock its order first.
+    pub fn revisit_update(&mut self, revisit: &Revisit) -> Result<(), StorageError> {
         let rows = self.run(|c| {
-            diesel::update(
-                revisits::table.find(bind(&revisit.id)).filter(revisits::state.eq(bind(&RevisitState::Pending))),
-            )
-            .set(row_values!(revisits, revisit, state, channel, solved, score, words, answered_at, answered_by))
-            .execute(c)
+            diesel::update(revisits::table.find(bind(&revisit.id)))
+                .set(row_values!(
+                    revisits,
+                    revisit,
+                    state,
+                    channel,
+                    token_hash,
+                    solved,
+                    score,
+                    words,
+                    answered_at,
+                    answered_by
+                ))
+                .execute(c)
         })?;
         crate::names::updated(rows, "revisit")
     }
@@ -135,15 +117,21 @@ impl Tx {
         })
     }
 
-    /// An order's pending revisits give way to a new one. Returns how many there were.
-    pub fn revisit_supersede_pending(&mut self, id: WorkOrderId) -> Result<usize, StorageError> {
+    /// Takes an order's pending revisits back; `pending` and `revoked` are the rules' words. Returns how many there were.
+    pub fn revisit_revoke_pending(
+        &mut self,
+        id: WorkOrderId,
+        pending: &str,
+        revoked: &str,
+    ) -> Result<usize, StorageError> {
+        let (pending, revoked) = (pending.to_owned(), revoked.to_owned());
         self.run(|c| {
             diesel::update(
                 revisits::table
                     .filter(revisits::work_order_id.eq(bind(&id)))
-                    .filter(revisits::state.eq(bind(&RevisitState::Pending))),
+                    .filter(revisits::state.eq(bind(&pending))),
             )
-            .set(revisits::state.eq(bind(&RevisitState::Superseded)))
+            .set((revisits::state.eq(bind(&revoked)), revisits::token_hash.eq(bind(&None::<[u8; 32]>))))
             .execute(c)
         })
     }

@@ -279,6 +279,7 @@ diesel::table! {
         target -> Words,
         demand -> Words,
         state -> Words,
+        outcome -> Nullable<Words>,
         answer -> Nullable<Words>,
         answered_by -> Nullable<Id>,
         answered_at -> Nullable<Instant>,
@@ -295,9 +296,8 @@ diesel::table! {
         work_order_id -> Id,
         step -> SmallInt,
         outcome -> Words,
-        evidence -> Words,
-        reason -> Nullable<Words>,
-        field_test_id -> Nullable<Id>,
+        evidence -> Json,
+        reason -> Words,
         recorded_by -> Id,
         recorded_at -> Instant,
     }
@@ -310,10 +310,9 @@ diesel::table! {
         complaint_id -> Id,
         work_order_id -> Nullable<Id>,
         kind -> Words,
-        outcome -> Nullable<Words>,
         body -> Words,
         next_step -> Nullable<Words>,
-        created_by -> Id,
+        created_by -> Nullable<Id>,
         created_at -> Instant,
     }
 }
@@ -450,4 +449,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     work_orders,
 );
 diesel::allow_tables_to_appear_in_same_query!(user_regions, users);
-diesel::allow_tables_to_appear_in_same_query!(devices, sessions);
+
+diesel::allow_tables_to_appear_in_same_query!(sessions, users, devices);

@@ -2,7 +2,7 @@
 
 use crate::connection::{Tx, locked};
 use crate::error::StorageError;
-use crate::schema::{refresh_tokens, sessions};
+use crate::schema::{devices, refresh_tokens, sessions, users};
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{DeviceId, SessionId, UserId};
 use callout_sync_protocol::time::Timestamp;
@@ -42,6 +42,17 @@ pub struct RefreshToken {
     pub successor_hash: Option<[u8; 32]>,
 }
 
+/// What of a session still stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionStanding {
+    /// Whose session it is.
+    pub user_id: UserId,
+    /// Neither the session nor its device was ended, and its user is active.
+    pub stands: bool,
+    /// The user sees every region.
+    pub all_regions: bool,
+}
+
 impl Tx {
     /// Begins a session.
     pub fn session_insert(&mut self, session: &Session) -> Result<(), StorageError> {
@@ -51,6 +62,30 @@ impl Tx {
                 .execute(c)
         })?;
         Ok(())
+    }
+
+    /// What of a session, its device and its user still stands, in one query: every unit of work asks it.
+    pub fn session_standing(&mut self, id: SessionId) -> Result<Option<SessionStanding>, StorageError> {
+        let found: Option<(UserId, bool, bool, Option<Timestamp>, Option<Timestamp>)> = self.run(|c| {
+            sessions::table
+                .inner_join(users::table.on(users::id.eq(sessions::user_id)))
+                .inner_join(devices::table.on(devices::id.eq(sessions::device_id)))
+                .filter(sessions::id.eq(bind(&id)))
+                .select((
+                    sessions::user_id,
+                    users::is_active,
+                    users::all_regions,
+                    sessions::revoked_at,
+                    devices::revoked_at,
+                ))
+                .first(c)
+                .optional()
+        })?;
+        Ok(found.map(|(user_id, user_is_active, all_regions, session_revoked, device_revoked)| SessionStanding {
+            user_id,
+            stands: user_is_active && session_revoked.is_none() && device_revoked.is_none(),
+            all_regions,
+        }))
     }
 
     /// The session of an id.

@@ -2,24 +2,12 @@
 
 use crate::connection::{Tx, locked};
 use crate::error::StorageError;
-use crate::names::{Page, RegionScope, in_scope, keyset, text_enum, updated};
+use crate::names::{Page, RegionScope, in_scope, keyset, updated};
 use crate::schema::tracking_tickets;
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{RegionId, TrackingTicketId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use diesel::prelude::*;
-
-text_enum! {
-    /// Where a tracking ticket stands.
-    TrackingTicketState {
-        /// The problem is not solved.
-        Open = "open" / "跟踪中",
-        /// Held to be solved; the customer has yet to confirm it.
-        AwaitingRevisit = "awaiting_revisit" / "待回访",
-        /// The customer confirmed it.
-        Closed = "closed" / "已关闭",
-    }
-}
 
 /// A tracking ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -30,8 +18,8 @@ pub struct TrackingTicket {
     pub work_order_id: WorkOrderId,
     /// The number that people say on the telephone; unique.
     pub number: String,
-    /// Where it stands.
-    pub state: TrackingTicketState,
+    /// Where it stands, in the word of the rules (`open` …).
+    pub state: String,
     /// The order's region.
     pub region_id: Option<RegionId>,
     /// When it opened.
@@ -127,7 +115,7 @@ impl Tx {
     pub fn tracking_ticket_list(
         &mut self,
         scope: &RegionScope,
-        states: &[TrackingTicketState],
+        states: &[String],
         page: &Page<TrackingTicketId>,
     ) -> Result<Vec<TrackingTicket>, StorageError> {
         self.run(|c| {

@@ -7,8 +7,9 @@ use crate::names::{MAX_PAGE, Page, RegionScope, in_scope, keyset, updated};
 use crate::schema::{complaints, work_orders};
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{ComplaintId, FieldTestId, RegionId, UserId, WorkOrderId};
+use callout_sync_protocol::samples::Position;
 use callout_sync_protocol::time::Timestamp;
-use callout_sync_protocol::work_orders::{Urgency, WorkOrderState};
+use callout_sync_protocol::work_orders::{TimeWindow, Urgency, WorkOrderState};
 use diesel::prelude::*;
 
 /// A work order.
@@ -79,6 +80,23 @@ impl WorkOrderFilter {
     /// All orders of a scope.
     pub fn of(scope: RegionScope) -> Self {
         Self { scope, states: Vec::new(), assigned_to: None, due_before: None }
+    }
+}
+
+impl WorkOrder {
+    /// Its place on the map, if known.
+    pub fn position(&self) -> Option<Position> {
+        Some(Position {
+            latitude_e6: self.latitude_e6?,
+            longitude_e6: self.longitude_e6?,
+            accuracy_m: None,
+            is_mock: false,
+        })
+    }
+
+    /// The visit agreed on, if there is one.
+    pub fn appointment(&self) -> Option<TimeWindow> {
+        Some(TimeWindow { from: self.appointment_from?, until: self.appointment_until? })
     }
 }
 

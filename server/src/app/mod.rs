@@ -1,0 +1,194 @@
+//! The application layer: authorise, load, decide, save, enqueue. One function, one unit of work, one write transaction.
+//!
+//! What does not belong here: HTTP, SQL, and rules (those are in `workflow` and `sync_protocol::field_workflow`).
+
+pub mod access;
+pub mod admission;
+pub mod complaints;
+pub mod error;
+pub mod events;
+pub mod handoffs;
+pub mod ladder_steps;
+pub mod passwords;
+pub mod regions;
+pub mod replies;
+pub mod revisits;
+pub mod sessions;
+pub mod tokens;
+pub mod tracking_tickets;
+pub mod users;
+pub mod work_orders;
+
+use crate::env::Env;
+use crate::workflow::work_orders::WorkOrderPolicy;
+use access::Caller;
+use callout_storage::{Storage, StorageError};
+use callout_sync_protocol::problem::ProblemType;
+use callout_sync_protocol::time::Timestamp;
+use error::{AppError, AppResult};
+use passwords::PasswordCost;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use tokens::{SigningKey, TokenKeys};
+
+/// What can be set for the application.
+#[derive(Clone, Debug, Default)]
+pub struct AppConfig {
+    /// How hard password hashing is.
+    pub password_cost: PasswordCost,
+    /// What the desks' rules leave to be set.
+    pub work_order_policy: WorkOrderPolicy,
+    /// Where customers reach this server; one-time links begin with it.
+    pub public_url: String,
+}
+
+/// The application: stateless but for caches, so that several run side by side on one PostgreSQL.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) storage: Storage,
+    /// Time and chance.
+    pub env: Env,
+    pub(crate) config: Arc<AppConfig>,
+    keys: Arc<RwLock<Arc<TokenKeys>>>,
+    decoy: Arc<OnceLock<String>>,
+    admission: Arc<admission::Admission>,
+    keys_loaded_at: Arc<Mutex<Timestamp>>,
+}
+
+impl From<StorageError> for AppError {
+    fn from(error: StorageError) -> Self {
+        let later = "the fault is logged; please try again later";
+        let (problem, detail, retry) = match &error {
+            StorageError::NotFound { what } => (ProblemType::NotFound, format!("there is no such {what}"), None),
+            StorageError::UniqueViolation { .. } => (ProblemType::AlreadyExists, "it exists already".into(), None),
+            StorageError::Conflict { what } => {
+                (ProblemType::VersionConflict, format!("the {what} was changed meanwhile; load it again"), None)
+            }
+            StorageError::MissingReference { .. } => {
+                (ProblemType::InvalidField, "it names something that does not exist".into(), None)
+            }
+            StorageError::Unstorable { problem } => (ProblemType::InvalidField, problem.clone(), None),
+            StorageError::Unavailable { .. } => {
+                (ProblemType::Unavailable, "the database does not answer in time".into(), Some(2))
+            }
+            StorageError::Corrupt { .. } | StorageError::SchemaNewer { .. } | StorageError::Internal { .. } => {
+                (ProblemType::Internal, later.into(), None)
+            }
+        };
+        Self { problem, detail, retry_after_seconds: retry, cause: Some(Box::new(error)) }
+    }
+}
+
+impl App {
+    /// An application over a migrated storage. Makes the first signing key if there is none.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub fn new(storage: Storage, env: Env, config: AppConfig) -> AppResult<Self> {
+        let keys = Self::keys_load(&storage, &env)?;
+        let now = env.now();
+        Ok(Self {
+            storage,
+            env,
+            config: Arc::new(config),
+            keys: Arc::new(RwLock::new(Arc::new(keys))),
+            decoy: Arc::default(),
+            admission: Arc::default(),
+            keys_loaded_at: Arc::new(Mutex::new(now)),
+        })
+    }
+
+    /// Whether the database answers.
+    pub fn health_check(&self) -> AppResult<()> {
+        Ok(self.storage.ping()?)
+    }
+
+    fn keys_load(storage: &Storage, env: &Env) -> AppResult<TokenKeys> {
+        let now = env.now();
+        let mut keys = storage.write("signing_keys_load", |tx| {
+            let mut keys = tx.signing_key_list(now)?;
+            if keys.iter().all(|key| key.retire_at.is_some()) {
+                let first = Self::key_new(env, now);
+                tx.signing_key_insert(&first)?;
+                keys.push(first);
+            }
+            Ok::<_, AppError>(keys)
+        })?;
+        // The newest that is not retired signs.
+        keys.sort_by_key(|key| (key.retire_at.is_none(), key.created_at));
+        let current = keys.pop().ok_or_else(|| AppError::internal("no signing key"))?;
+        let older = keys.into_iter().filter(|key| key.retire_at.is_none_or(|at| at > now));
+        let plain = |key: callout_storage::signing_keys::SigningKey| SigningKey { id: key.id, secret: key.secret };
+        Ok(TokenKeys::new(plain(current), older.map(plain).collect()))
+    }
+
+    fn key_new(env: &Env, now: Timestamp) -> callout_storage::signing_keys::SigningKey {
+        let id: [u8; 8] = env.random();
+        callout_storage::signing_keys::SigningKey {
+            id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            secret: env.random::<32>().to_vec(),
+            created_at: now,
+            retire_at: None,
+        }
+    }
+
+    fn keys(&self) -> Arc<TokenKeys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks the database again, though not more than once a second: anybody can write a key id into a token.
+    fn keys_refresh(&self) -> AppResult<Arc<TokenKeys>> {
+        let now = self.env.now();
+        {
+            let mut loaded_at = self.keys_loaded_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if now < loaded_at.plus_seconds(1) && now >= *loaded_at {
+                return Ok(self.keys());
+            }
+            *loaded_at = now;
+        }
+        self.keys_reload()
+    }
+
+    fn keys_reload(&self) -> AppResult<Arc<TokenKeys>> {
+        let keys = Arc::new(Self::keys_load(&self.storage, &self.env)?);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.clone();
+        Ok(keys)
+    }
+
+    /// Puts a new signing key in force; tokens of the old ones are good until they end.
+    pub fn signing_key_rotate(&self) -> AppResult<String> {
+        let now = self.env.now();
+        let key = Self::key_new(&self.env, now);
+        self.storage.write("signing_key_rotate", |tx| {
+            for old in tx.signing_key_list(now)?.iter().filter(|old| old.retire_at.is_none()) {
+                tx.signing_key_retire(&old.id, now.plus_seconds(2 * tokens::ACCESS_TOKEN_SECONDS))?;
+            }
+            tx.signing_key_insert(&key)?;
+            Ok::<_, AppError>(())
+        })?;
+        self.keys_reload()?;
+        Ok(key.id)
+    }
+
+    pub(crate) fn token_issue(&self, caller: &Caller, now: Timestamp) -> AppResult<(String, Timestamp)> {
+        self.keys().issue(caller, now)
+    }
+
+    /// Verifies an access token; asks the database only when the token names a key that is new to this server.
+    pub async fn token_verify(&self, token: String) -> AppResult<Caller> {
+        let now = self.env.now();
+        let keys = self.keys();
+        match TokenKeys::key_id_of(&token) {
+            Some(id) if !keys.knows(&id) && is_key_id(&id) => {
+                let app = self.clone();
+                let keys = crate::http::blocking(move || app.keys_refresh()).await?;
+                keys.verify(&token, now)
+            }
+            _ => keys.verify(&token, now),
+        }
+    }
+}
+
+/// Whether the text has the form of our key ids; anything else is not worth a look into the database.
+fn is_key_id(id: &str) -> bool {
+    id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

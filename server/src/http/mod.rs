@@ -1,0 +1,103 @@
+//! HTTP: extract, call `app`, render. No decision is made here but the form of the answer.
+
+pub mod complaints;
+pub mod extract;
+pub mod guard;
+pub mod handoffs;
+pub mod health;
+pub mod ladder_steps;
+pub mod masking;
+pub mod openapi;
+pub mod pages;
+pub mod positions;
+pub mod problem;
+pub mod regions;
+pub mod replies;
+pub mod revisits;
+pub mod routes;
+pub mod sessions;
+pub mod tracking_tickets;
+pub mod users;
+pub mod work_orders;
+
+use crate::app::App;
+use crate::app::error::{AppError, AppResult};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpServer, web};
+use routes::Route;
+use std::net::{SocketAddr, TcpListener};
+use utoipa::OpenApi;
+
+/// What a noun brings to the surface.
+pub struct Noun {
+    /// Its routes.
+    pub routes: &'static [Route],
+    /// Registers them.
+    pub configure: fn(&mut web::ServiceConfig),
+    /// Documents them.
+    pub openapi: fn() -> utoipa::openapi::OpenApi,
+}
+
+macro_rules! nouns {
+    ($($module:ident),+ $(,)?) => {
+        vec![$(Noun { routes: $module::ROUTES, configure: $module::configure, openapi: $module::Api::openapi }),+]
+    };
+}
+
+/// All nouns, in the order of the documentation.
+pub fn nouns() -> Vec<Noun> {
+    nouns![
+        sessions,
+        users,
+        regions,
+        complaints,
+        work_orders,
+        handoffs,
+        ladder_steps,
+        replies,
+        revisits,
+        tracking_tickets,
+        health
+    ]
+}
+
+/// Registers everything but the application's data; also for tests.
+pub fn configure(config: &mut web::ServiceConfig) {
+    extract::configure(config);
+    for noun in nouns() {
+        (noun.configure)(config);
+    }
+    config.default_service(web::to(routes::route_missing));
+}
+
+/// Runs a blocking application function on the pool for such work.
+///
+/// # Errors
+/// Whatever the function says; `unavailable` when the pool is shutting down.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> AppResult<T> + Send + 'static) -> AppResult<T> {
+    web::block(work).await.map_err(AppError::internal)?
+}
+
+/// A running server.
+pub struct Running {
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// The server; awaiting it runs it until it is stopped.
+    pub server: actix_web::dev::Server,
+}
+
+/// Binds and starts the server on the given listener.
+///
+/// # Errors
+/// What the operating system says of the socket.
+pub fn serve(app: web::Data<App>, listener: TcpListener, workers: usize) -> std::io::Result<Running> {
+    let addresses = vec![listener.local_addr()?];
+    let server = HttpServer::new(move || {
+        actix_web::App::new().app_data(app.clone()).wrap(from_fn(guard::guard)).configure(configure)
+    })
+    .workers(workers)
+    .listen(listener)?
+    .shutdown_timeout(10)
+    .run();
+    Ok(Running { addresses, server })
+}
