@@ -7,6 +7,7 @@
 mod support;
 
 use callout_sync_protocol::operators::Operator;
+use callout_sync_protocol::samples::codec::statistics;
 use callout_sync_protocol::samples::{
     BlockHash, BlockHeader, Cell, Position, Sample, SampleColumns, Technology, block_hash, block_open, block_seal,
     block_verify,
@@ -186,4 +187,14 @@ fn golden_blocks_do_not_change() {
         assert_eq!(opened, header);
         assert_eq!(columns.iter().collect::<Vec<_>>(), samples);
     }
+}
+
+#[test]
+fn the_table_of_priors_is_the_published_one() {
+    let lines: Vec<_> = statistics::priors().iter().map(|prior| serde_json::to_string(prior).unwrap()).collect();
+    let text = format!("[\n{}\n]\n", lines.join(",\n"));
+    if std::env::var_os("CALLOUT_WRITE_VECTORS").is_some() {
+        std::fs::write(path("priors"), &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path("priors")).unwrap(), text, "the format changed");
 }

@@ -202,12 +202,14 @@ pub fn block_open(bytes: &[u8]) -> Result<(BlockHeader, SampleColumns), BlockErr
 /// # Errors
 /// As [`block_open`].
 pub fn block_open_into(bytes: &[u8], columns: &mut SampleColumns) -> Result<BlockHeader, BlockError> {
-    columns.clear();
-    let (header, payload) = split(bytes)?;
-    if let Err(error) = codec::decode(payload, header.sample_count as usize, columns) {
-        columns.clear();
-        return Err(error.into());
-    }
+    let (header, payload) = match split(bytes) {
+        Ok(parts) => parts,
+        Err(error) => {
+            columns.clear();
+            return Err(error);
+        }
+    };
+    codec::decode(payload, header.sample_count as usize, columns)?;
     Ok(header)
 }
 

@@ -82,8 +82,12 @@ impl SampleColumns {
         self.last_cell = [None; 4];
     }
 
-    /// Makes room for `count` samples in all columns, for the codec to fill in.
-    pub(super) fn reserve_decoded(&mut self, count: usize) {
+    /// Makes all columns `count` long, for the codec to write every sample anew, and empties the tables.
+    pub(super) fn prepare(&mut self, count: usize) {
+        self.cells.clear();
+        self.positions.clear();
+        self.index.clear();
+        self.last_cell = [None; 4];
         self.captured_at_ms.resize(count, 0);
         self.technology.resize(count, Technology::Gsm);
         self.level_dbm.resize(count, ABSENT_16);

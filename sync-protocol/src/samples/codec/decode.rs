@@ -12,14 +12,14 @@ use crate::samples::sample::{
     THROUGHPUT_KBPS_MAX, Technology,
 };
 
-/// Reads `count` samples (at least one) from `bytes` into empty `columns`. They may be left half filled on an error.
+/// Reads `count` samples (at least one) from `bytes` in place of what `columns` held. On an error they hold no valid samples.
 pub fn decode(bytes: &[u8], count: usize, columns: &mut SampleColumns) -> Result<(), CodecError> {
     let mut models = INITIAL;
     let mut decoder = Decoder::new(bytes, &mut models)?;
     let half_quality = decoder.bits(1) == 1;
     let half_sinr = decoder.bits(1) == 1;
     let is_fine = decoder.bits(1) == 1;
-    columns.reserve_decoded(count);
+    columns.prepare(count);
     let decoder = heads(decoder, columns)?;
     let decoder = times(decoder, columns)?;
     let decoder = flags(decoder, columns)?;

@@ -49,14 +49,18 @@ pub(super) fn encode(columns: &SampleColumns, out: &mut Vec<u8>) {
     }
 }
 
-/// Unpacks `count` samples from `bytes`, which must hold just them, into empty `columns`. These may be left half filled on
-/// an error.
+/// Unpacks `count` samples from `bytes`, which must hold just them, in place of what `columns` held; on an error they are
+/// left empty.
 pub(super) fn decode(bytes: &[u8], count: usize, columns: &mut SampleColumns) -> Result<(), CodecError> {
-    match count {
+    let result = match count {
         0 if bytes.is_empty() => Ok(()),
         0 => Err(CodecError::TrailingBytes),
         _ => decode::decode(bytes, count, columns),
+    };
+    if count == 0 || result.is_err() {
+        columns.clear();
     }
+    result
 }
 
 /// Appends a number of seven bits a byte, low bits first, the top bit set in all bytes but the last (LEB128).

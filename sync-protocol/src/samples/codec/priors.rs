@@ -4,11 +4,11 @@
 //! hand: another table is another version of the format. One line per context: how many symbols the model counts as
 //! seen, and the share of each symbol in 1/32768.
 
-use super::contexts::CONTEXTS;
+use super::rans::Priors;
 
 /// Symbols counted as seen, and shares, of every context.
 #[rustfmt::skip]
-pub const PRIORS: [(u16, [u16; 16]); CONTEXTS] = [
+pub static PRIORS: Priors = [
     // HEAD
     (4, [12, 12, 12, 12, 12, 12, 136, 218, 44, 31, 23655, 836, 3880, 329, 1904, 1663]),
     (4, [12, 12, 12, 12, 12, 12, 300, 480, 96, 69, 15466, 1845, 8568, 727, 1473, 3672]),

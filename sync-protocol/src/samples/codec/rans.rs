@@ -31,12 +31,18 @@ pub struct Model {
 /// The models of all contexts.
 pub type Models = [Model; CONTEXTS];
 
+/// A table of priors: of each context how many symbols it counts as seen, and the symbols' shares in 1/32768.
+pub type Priors = [(u16, [u16; 16]); CONTEXTS];
+
 /// All models as they stand at the start of every block.
-pub static INITIAL: Models = {
+pub static INITIAL: Models = models(&PRIORS);
+
+/// The models that a table of priors stands for.
+pub const fn models(priors: &Priors) -> Models {
     let mut models = [Model { bounds: [i16::MIN; 17], seen: 0 }; CONTEXTS];
     let mut context = 0;
     while context < CONTEXTS {
-        let (seen, shares) = &PRIORS[context];
+        let (seen, shares) = &priors[context];
         let mut upper = i16::MIN as i32;
         let mut i = 0;
         while i < 16 {
@@ -50,7 +56,7 @@ pub static INITIAL: Models = {
         context += 1;
     }
     models
-};
+}
 
 /// Where the upper bounds would go if only this symbol ever came. The last bound must stay 0, which a target of 1 does as
 /// well as one of 0, being shifted away; that it is not the same for all symbols keeps the compiler from treating its lane
@@ -232,9 +238,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing counted.
-    pub fn new() -> Self {
-        Self { models: Box::new(INITIAL), group: 0, counts: vec![[0; 16]; CONTEXTS], cost_bits: vec![0.0; CONTEXTS] }
+    /// Nothing counted yet; costs are by models that begin as the table says.
+    pub fn new(priors: &Priors) -> Self {
+        let models = Box::new(models(priors));
+        Self { models, group: 0, counts: vec![[0; 16]; CONTEXTS], cost_bits: vec![0.0; CONTEXTS] }
     }
 }
 
