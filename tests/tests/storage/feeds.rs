@@ -1,0 +1,188 @@
+//! The feed never skips, whatever commits when.
+
+use super::fixtures::*;
+use super::on_both_databases;
+use callout_storage::feeds::{FeedEntryKind, FeedState};
+use callout_storage::{Storage, StorageError};
+use callout_sync_protocol::ids::{UserId, WorkOrderId};
+use callout_sync_protocol::work_orders::LeftReason;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+
+on_both_databases!(
+    an_order_is_in_a_feed_once,
+    compaction_makes_old_cursors_start_over,
+    another_epoch_is_another_life,
+    a_slow_transaction_hides_nothing_from_a_cursor,
+    many_writers_hide_nothing_from_a_cursor,
+);
+
+fn numbers(storage: &Storage, tester: UserId, after: u64) -> Vec<(u64, WorkOrderId, FeedEntryKind)> {
+    read(storage, |tx| tx.feed_page(tester, after, 500))
+        .into_iter()
+        .map(|(entry, order, complaint)| {
+            assert_eq!((entry.work_order_id, order.complaint_id), (order.id, complaint.id));
+            (entry.number, order.id, entry.kind)
+        })
+        .collect()
+}
+
+fn an_order_is_in_a_feed_once(storage: &Storage) {
+    let world = world(storage);
+    let other = add_order(storage, &world, 31, None);
+    let tester = world.tester.id;
+    let nothing = FeedState { epoch: 1, last_number: 0, compacted_through: 0 };
+    assert_eq!(read(storage, |tx| tx.feed_state(tester)), nothing);
+    let append = |order: WorkOrderId, left| write(storage, |tx| tx.feed_append(tester, order, left, at(1)));
+    assert_eq!(append(world.order.id, None), 1);
+    assert_eq!(append(other.id, None), 2);
+    assert_eq!(append(world.order.id, Some(LeftReason::Reassigned)), 3);
+    let (changed, left) = (FeedEntryKind::Changed, FeedEntryKind::Left);
+    assert_eq!(numbers(storage, tester, 0), [(2, other.id, changed), (3, world.order.id, left)]);
+    assert_eq!(numbers(storage, tester, 2), [(3, world.order.id, left)]);
+    assert_eq!(numbers(storage, tester, 3), []);
+    assert_eq!(append(world.order.id, None), 4, "it comes back");
+    assert_eq!(numbers(storage, tester, 3), [(4, world.order.id, changed)]);
+    let page = read(storage, |tx| tx.feed_page(tester, 0, 1));
+    assert_eq!((page.len(), page[0].0.number), (1, 2));
+    assert_eq!(numbers(storage, world.other_tester.id, 0), []);
+    assert_eq!(read(storage, |tx| tx.feed_state(tester)), FeedState { last_number: 4, ..nothing });
+    let entries = read(storage, |tx| tx.feed_entry_list_by_work_order(world.order.id));
+    assert_eq!((entries.len(), entries[0].left_reason), (1, None));
+}
+
+fn compaction_makes_old_cursors_start_over(storage: &Storage) {
+    let world = world(storage);
+    let orders = [world.order.id, add_order(storage, &world, 31, None).id, add_order(storage, &world, 32, None).id];
+    write(storage, |tx| {
+        tx.feed_append(world.tester.id, orders[0], Some(LeftReason::Finished), at(1))?;
+        tx.feed_append(world.tester.id, orders[1], Some(LeftReason::Finished), at(2))?;
+        tx.feed_append(world.tester.id, orders[2], None, at(1))
+    });
+    assert_eq!(write(storage, |tx| tx.feed_compact(at(1))), 0);
+    assert_eq!(write(storage, |tx| tx.feed_compact(at(2))), 1);
+    assert_eq!(read(storage, |tx| tx.feed_state(world.tester.id)).compacted_through, 1);
+    let kept: Vec<u64> = numbers(storage, world.tester.id, 0).iter().map(|entry| entry.0).collect();
+    assert_eq!(kept, [2, 3]);
+    assert_eq!(write(storage, |tx| tx.feed_compact(at(9))), 1);
+    let state = read(storage, |tx| tx.feed_state(world.tester.id));
+    assert_eq!((state.compacted_through, state.last_number), (2, 3));
+}
+
+fn another_epoch_is_another_life(storage: &Storage) {
+    let world = world(storage);
+    write(storage, |tx| {
+        tx.feed_append(world.tester.id, world.order.id, None, at(1))?;
+        tx.feed_epoch_set(1_763_700_000)
+    });
+    assert_eq!(read(storage, |tx| tx.feed_state(world.tester.id)).epoch, 1_763_700_000);
+    assert_eq!(read(storage, |tx| tx.feed_state(world.other_tester.id)).epoch, 1_763_700_000);
+    write(storage, |tx| tx.feed_append(world.other_tester.id, world.order.id, None, at(1)));
+    assert_eq!(read(storage, |tx| tx.feed_state(world.other_tester.id)).epoch, 1_763_700_000);
+}
+
+/// Reads by cursor, as a phone does, and remembers what it saw of each order.
+fn pull(storage: &Storage, tester: UserId, cursor: &mut u64, seen: &mut BTreeMap<WorkOrderId, u64>) {
+    for (number, order, _) in numbers(storage, tester, *cursor) {
+        assert!(number > *cursor, "numbers grow");
+        *cursor = number;
+        seen.insert(order, number);
+    }
+}
+
+fn a_slow_transaction_hides_nothing_from_a_cursor(storage: &Storage) {
+    let world = world(storage);
+    let tester = world.tester.id;
+    let slow_order = world.order.id;
+    let quick_orders: Vec<_> = (31..36).map(|number| add_order(storage, &world, number, None).id).collect();
+    let (has_number, number_given) = channel();
+    let (may_commit, commit_allowed) = channel::<()>();
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(move || {
+            let first_run = AtomicBool::new(true);
+            storage
+                .write("slow", |tx| -> Result<u64, StorageError> {
+                    let number = tx.feed_append(tester, slow_order, None, at(1))?;
+                    if first_run.swap(false, Ordering::Relaxed) {
+                        has_number.send(number).unwrap();
+                        commit_allowed.recv().unwrap();
+                    }
+                    Ok(number)
+                })
+                .unwrap()
+        });
+        assert_eq!(number_given.recv().unwrap(), 1);
+        let quick: Vec<_> = quick_orders
+            .iter()
+            .map(|&order| scope.spawn(move || write(storage, |tx| tx.feed_append(tester, order, None, at(2)))))
+            .collect();
+        let (mut cursor, mut seen) = (0, BTreeMap::new());
+        // While the slow one is open, nothing with a higher number may be visible: it would carry the cursor past it.
+        for _ in 0..20 {
+            pull(storage, tester, &mut cursor, &mut seen);
+            assert_eq!((cursor, seen.len()), (0, 0));
+        }
+        may_commit.send(()).unwrap();
+        while seen.len() < 6 {
+            pull(storage, tester, &mut cursor, &mut seen);
+        }
+        assert_eq!(slow.join().unwrap(), 1);
+        let mut numbers: Vec<u64> = quick.into_iter().map(|handle| handle.join().unwrap()).collect();
+        numbers.sort();
+        assert_eq!(numbers, [2, 3, 4, 5, 6]);
+        assert_eq!(cursor, 6);
+    });
+}
+
+fn many_writers_hide_nothing_from_a_cursor(storage: &Storage) {
+    let world = world(storage);
+    let orders: Vec<_> = (31..43).map(|number| add_order(storage, &world, number, None).id).collect();
+    let testers = [world.tester.id, world.other_tester.id];
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = testers
+            .iter()
+            .map(|&tester| {
+                let is_done = &is_done;
+                scope.spawn(move || {
+                    let (mut cursor, mut seen) = (0, BTreeMap::new());
+                    loop {
+                        let is_last = is_done.load(Ordering::Acquire);
+                        pull(storage, tester, &mut cursor, &mut seen);
+                        if is_last {
+                            return seen;
+                        }
+                    }
+                })
+            })
+            .collect();
+        let writers: Vec<_> = orders
+            .chunks(3)
+            .map(|chunk| {
+                scope.spawn(move || {
+                    for round in 0..8 {
+                        for &order in chunk {
+                            write(storage, |tx| {
+                                for tester in testers {
+                                    tx.feed_append(tester, order, None, at(round))?;
+                                }
+                                Ok(())
+                            });
+                        }
+                    }
+                })
+            })
+            .collect();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        is_done.store(true, Ordering::Release);
+        for (reader, tester) in readers.into_iter().zip(testers) {
+            let seen = reader.join().unwrap();
+            let entries = numbers(storage, tester, 0);
+            let latest: BTreeMap<_, _> = entries.iter().map(|&(number, order, _)| (order, number)).collect();
+            assert_eq!(seen, latest, "the phone has the last change of each order");
+            assert_eq!(latest.len(), orders.len());
+            assert_eq!(read(storage, |tx| tx.feed_state(tester)).last_number, 12 * 8);
+        }
+    });
+}

@@ -1,0 +1,121 @@
+//! The audit trail (R-AUDIT-1) and jobs.
+
+use super::fixtures::*;
+use super::on_both_databases;
+use callout_storage::events::SubjectKind;
+use callout_storage::jobs::Job;
+use callout_storage::{Storage, StorageError};
+use callout_sync_protocol::ids::JobId;
+use serde_json::json;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+on_both_databases!(
+    events_are_chained_per_subject,
+    concurrent_events_make_one_chain,
+    jobs_are_leased_once,
+    jobs_fail_and_come_back,
+);
+
+fn events_are_chained_per_subject(storage: &Storage) {
+    let (one, other): (Uuid, Uuid) = (id(30), id(31));
+    let kind = SubjectKind::WorkOrder;
+    let (first, second) = write(storage, |tx| {
+        let first = tx.event_append(&event(100, one, "received"))?;
+        tx.event_append(&event(101, other, "received"))?;
+        Ok((first, tx.event_append(&event(102, one, "located"))?))
+    });
+    assert_eq!((first.number, first.previous_hash), (1, None));
+    assert_eq!((second.number, second.previous_hash), (2, Some(first.hash)));
+    let listed = read(storage, |tx| tx.event_list(kind, one, 0, 100));
+    assert_eq!(listed, [first.clone(), second]);
+    assert_eq!(listed[0].expected_hash(), first.hash, "what is read back is what was hashed");
+    assert_eq!(read(storage, |tx| tx.event_list(kind, one, 1, 100)).len(), 1);
+    let checked = read(storage, |tx| tx.event_verify_all());
+    assert_eq!((checked.subjects, checked.events, checked.problems.len()), (2, 3, 0));
+    assert_eq!(read(storage, |tx| tx.event_verify(kind, one)).events, 2);
+    assert_eq!(read(storage, |tx| tx.event_verify(kind, id(99))).subjects, 0);
+
+    let undone: Result<(), StorageError> = storage.write("test", |tx| {
+        tx.event_append(&event(103, one, "dispatched"))?;
+        Err(StorageError::NotFound { what: "reason" })
+    });
+    assert!(undone.is_err());
+    assert_eq!(read(storage, |tx| tx.event_verify(kind, one)).events, 2, "what is undone leaves no trace");
+}
+
+fn concurrent_events_make_one_chain(storage: &Storage) {
+    let subject: Uuid = id(30);
+    std::thread::scope(|scope| {
+        for writer in 0..6 {
+            scope.spawn(move || {
+                for round in 0..10 {
+                    write(storage, |tx| tx.event_append(&event(200 + writer * 10 + round, subject, "chased")));
+                }
+            });
+        }
+    });
+    let checked = read(storage, |tx| tx.event_verify(SubjectKind::WorkOrder, subject));
+    assert_eq!((checked.events, checked.problems), (60, vec![]));
+}
+
+fn job(number: u64, run_at: i64) -> Job {
+    Job::new(id(number), "warn", id::<Uuid>(30), at(run_at), json!({"limit": "first_response"}), at(0))
+}
+
+fn jobs_are_leased_once(storage: &Storage) {
+    write(storage, |tx| (0..30).try_for_each(|number| tx.job_insert(&job(100 + number, 10))));
+    write(storage, |tx| tx.job_insert(&job(99, 11)));
+    assert_eq!(write(storage, |tx| tx.job_claim_due(at(9), at(100), "early", 10)), []);
+    let claimed: Vec<Vec<JobId>> = std::thread::scope(|scope| {
+        let servers: Vec<_> = (0..4)
+            .map(|server| {
+                scope.spawn(move || {
+                    let mut mine = Vec::new();
+                    loop {
+                        let owner = format!("server {server}");
+                        let jobs = write(storage, |tx| tx.job_claim_due(at(10), at(100), &owner, 3));
+                        if jobs.is_empty() {
+                            return mine;
+                        }
+                        mine.extend(jobs.iter().map(|job| job.id));
+                    }
+                })
+            })
+            .collect();
+        servers.into_iter().map(|server| server.join().unwrap()).collect()
+    });
+    let all: Vec<JobId> = claimed.into_iter().flatten().collect();
+    // Another server may hold the last ones for an instant, so one may see nothing and stop; none gets one twice.
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+    assert_eq!(all.len(), 30);
+    assert_eq!(read(storage, |tx| tx.job_next_run_at()), Some(at(10)));
+}
+
+fn jobs_fail_and_come_back(storage: &Storage) {
+    let subject: Uuid = id(30);
+    write(storage, |tx| tx.job_insert(&job(100, 10)));
+    let claim = |now, until, owner: &str| write(storage, |tx| tx.job_claim_due(at(now), at(until), owner, 10));
+    let first = claim(10, 20, "a");
+    assert_eq!((first[0].attempts, first[0].lease_owner.as_deref()), (1, Some("a")));
+    assert_eq!(claim(19, 30, "b"), [], "leased");
+    assert_eq!(claim(20, 30, "b")[0].attempts, 2, "the lease ran out");
+    assert!(!write(storage, |tx| tx.job_finish(first[0].id, "a", at(21))), "it is not a's any more");
+    assert!(write(storage, |tx| tx.job_fail(first[0].id, "b", "no answer", Some(at(40)), at(22))));
+    assert_eq!(claim(39, 50, "a"), []);
+    let third = claim(40, 50, "a");
+    assert_eq!((third[0].attempts, third[0].last_error.as_deref()), (3, Some("no answer")));
+    assert!(write(storage, |tx| tx.job_finish(third[0].id, "a", at(41))));
+    assert_eq!(claim(999, 9999, "a"), []);
+    assert_eq!(read(storage, |tx| tx.job_next_run_at()), None);
+
+    write(storage, |tx| tx.job_insert(&job(101, 60)));
+    assert_eq!(write(storage, |tx| tx.job_cancel("other", subject, at(42))), 0);
+    assert_eq!(write(storage, |tx| tx.job_cancel("warn", subject, at(42))), 1);
+    assert_eq!(claim(999, 9999, "a"), []);
+    assert_eq!(read(storage, |tx| tx.job_list_by_subject(subject)).len(), 2);
+    write(storage, |tx| tx.job_insert(&job(102, 60)));
+    claim(60, 70, "a");
+    assert!(write(storage, |tx| tx.job_fail(id(102), "a", "for good", None, at(61))));
+    assert_eq!(claim(999, 9999, "a"), [], "given up");
+}
