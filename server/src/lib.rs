@@ -6,6 +6,7 @@
 pub mod app;
 pub mod env;
 pub mod http;
+pub mod jobs;
 pub mod photos;
 pub mod settings;
 pub mod workflow;

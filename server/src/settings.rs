@@ -2,7 +2,7 @@
 //!
 //! Reading command lines and environment variables belongs to the `callout` binary; this only says what there is.
 
-use crate::photos::store::S3Settings;
+use crate::photos::store::PhotoStoreSettings;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,8 +18,8 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// Connections to PostgreSQL.
     pub database_pool: u32,
-    /// S3-compatible storage for photos, or absent for a folder in the data directory.
-    pub photos_s3: Option<S3Settings>,
+    /// Where photos rest.
+    pub photos: PhotoStoreSettings,
     /// HTTP worker threads; 0 takes one a core.
     pub workers: usize,
     /// Where customers and phones reach this server, such as `https://callout.example.cn`; one-time links begin with it.

@@ -7,6 +7,7 @@ use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
+use crate::jobs::REVISIT_EXPIRE;
 use crate::workflow::replies::{ReplyKind, ReplyText};
 use crate::workflow::revisits::{
     RevisitAnswer, RevisitChannel, RevisitCommand, RevisitFacts, RevisitState, revisit_link_expires_at,
@@ -26,7 +27,7 @@ use callout_sync_protocol::ids::{RevisitId, WorkOrderId};
 use callout_sync_protocol::problem::ProblemType;
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::WorkOrderState;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A revisit that was just asked for, with the link that is shown once.
 #[derive(Debug)]
@@ -101,6 +102,7 @@ impl App {
                 }
             }
             tx.revisit_insert(&revisit)?;
+            self.job_enqueue(tx, REVISIT_EXPIRE, revisit.id, revisit.expires_at, Value::Null)?;
             Ok(RevisitAsked { revisit, url: format!("{}/r/{token}", self.config.public_url) })
         })
     }

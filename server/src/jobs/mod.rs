@@ -1,0 +1,176 @@
+//! Durable jobs: rows with an instant, leased by one of many servers, done at least once.
+//!
+//! A job's work is idempotent, since a server may die between the work and the note that it is done. Tests call
+//! [`App::jobs_run_due`] with a clock of their own; a server calls it in a loop. What does not belong here: rules.
+
+use crate::app::App;
+use crate::app::error::{AppError, AppResult};
+use crate::app::events::{EventDraft, Subject};
+use crate::workflow::revisits::{RevisitCommand, RevisitFacts, RevisitState, revisit_transition};
+use callout_storage::Tx;
+use callout_storage::jobs::Job;
+use callout_sync_protocol::ids::RevisitId;
+use callout_sync_protocol::time::Timestamp;
+use serde_json::{Value, json};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A revisit's link ends.
+pub const REVISIT_EXPIRE: &str = "revisit_expire";
+/// Tombstones, ended refresh tokens and abandoned uploads go.
+pub const HOUSEKEEPING: &str = "housekeeping";
+
+/// For how long a server may work on a job before another one takes it.
+const LEASE_SECONDS: i64 = 120;
+/// How many jobs are leased at once.
+const BATCH: u32 = 20;
+/// After so many failures a job is given up; its error stays on the row.
+const MAX_ATTEMPTS: i64 = 12;
+/// How often housekeeping comes round.
+const HOUSEKEEPING_SECONDS: i64 = 3_600;
+/// For how long a phone that was away still learns what left its scope; a longer absence costs it a fresh start.
+const TOMBSTONE_SECONDS: i64 = 60 * 24 * 3_600;
+/// How often a server looks for what is due.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// When to try a failed job again: a minute, doubling, an hour at most.
+fn retry_at(attempts: i64, now: Timestamp) -> Option<Timestamp> {
+    let doubled = 60i64.saturating_mul(1 << attempts.clamp(0, 6));
+    (attempts < MAX_ATTEMPTS).then(|| now.plus_seconds(doubled.min(3_600)))
+}
+
+impl App {
+    /// Enqueues a job in the transaction of what it belongs to.
+    pub(crate) fn job_enqueue(
+        &self,
+        tx: &mut Tx,
+        kind: &str,
+        subject: impl Into<Uuid>,
+        run_at: Timestamp,
+        payload: Value,
+    ) -> AppResult<()> {
+        tx.job_insert(&Job::new(self.env.id(), kind, subject, run_at, payload, self.env.now()))?;
+        Ok(())
+    }
+
+    /// Makes sure that housekeeping is due at some time.
+    pub fn jobs_prepare(&self) -> AppResult<()> {
+        self.storage.write("jobs_prepare", |tx| {
+            let is_waiting = tx.job_list_by_subject(Uuid::nil())?.iter().any(|job| job.finished_at.is_none());
+            if is_waiting {
+                return Ok(());
+            }
+            self.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), self.env.now(), Value::Null)
+        })
+    }
+
+    /// Does what is due, and says how many jobs that were.
+    ///
+    /// # Errors
+    /// When jobs cannot be claimed; a job that fails is noted on its row and comes again.
+    pub async fn jobs_run_due(&self) -> AppResult<usize> {
+        let owner = format!("{:016x}", u64::from_be_bytes(self.env.random()));
+        let mut done = 0;
+        loop {
+            let app = self.clone();
+            let claimed = {
+                let owner = owner.clone();
+                crate::http::blocking(move || {
+                    let now = app.env.now();
+                    app.storage.write("job_claim", |tx| {
+                        Ok::<_, AppError>(tx.job_claim_due(now, now.plus_seconds(LEASE_SECONDS), &owner, BATCH)?)
+                    })
+                })
+                .await?
+            };
+            if claimed.is_empty() {
+                return Ok(done);
+            }
+            for job in claimed {
+                let result = self.job_run(&job).await;
+                let (app, owner) = (self.clone(), owner.clone());
+                crate::http::blocking(move || app.job_settle(&job, &owner, result)).await?;
+                done += 1;
+            }
+        }
+    }
+
+    async fn job_run(&self, job: &Job) -> AppResult<()> {
+        let app = self.clone();
+        match job.kind.as_str() {
+            REVISIT_EXPIRE => {
+                let id = RevisitId::from(job.subject_id);
+                crate::http::blocking(move || app.revisit_expire(id)).await
+            }
+            HOUSEKEEPING => self.housekeep().await,
+            other => Err(AppError::internal(format!("no such job: {other}"))),
+        }
+    }
+
+    fn job_settle(&self, job: &Job, owner: &str, result: AppResult<()>) -> AppResult<()> {
+        let now = self.env.now();
+        self.storage.write("job_settle", |tx| {
+            match &result {
+                Ok(()) => {
+                    let is_mine = tx.job_finish(job.id, owner, now)?;
+                    if is_mine && job.kind == HOUSEKEEPING {
+                        let next = now.plus_seconds(HOUSEKEEPING_SECONDS);
+                        self.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), next, Value::Null)?;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(kind = job.kind, attempts = job.attempts, ?error, "a job failed");
+                    tx.job_fail(job.id, owner, &error.to_string(), retry_at(job.attempts, now), now)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends a link that grew too old; the customer can still be called.
+    fn revisit_expire(&self, id: RevisitId) -> AppResult<()> {
+        let now = self.env.now();
+        self.storage.write("revisit_expire", |tx| {
+            let Some(order_id) = tx.revisit_by_id(id)?.map(|revisit| revisit.work_order_id) else { return Ok(()) };
+            tx.work_order_lock(order_id)?;
+            let Some(mut revisit) = tx.revisit_by_id(id)? else { return Ok(()) };
+            let state: RevisitState = revisit.state.parse().map_err(AppError::internal)?;
+            let facts = RevisitFacts { now, created_at: revisit.created_at };
+            let policy = &self.config.work_order_policy.revisit;
+            let after = revisit_transition(state, &RevisitCommand::Expire, &facts, policy)?.state;
+            if after == state {
+                return Ok(());
+            }
+            revisit.state = after.as_str().into();
+            revisit.token_hash = None;
+            tx.revisit_update(&revisit)?;
+            let draft = EventDraft::new(Subject::WorkOrder(order_id), "revisit_link_expired");
+            self.event_append(tx, draft.detail(json!({ "revisit_id": id })))
+        })
+    }
+
+    async fn housekeep(&self) -> AppResult<()> {
+        let app = self.clone();
+        crate::http::blocking(move || {
+            let now = app.env.now();
+            app.storage.write("housekeep", |tx| {
+                tx.feed_compact(now.plus_seconds(-TOMBSTONE_SECONDS))?;
+                tx.refresh_token_delete_expired(now)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Looks for due jobs until the task is dropped.
+    pub async fn jobs_run_forever(self) {
+        let mut interval = tokio::time::interval(LOOK_EVERY);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            if let Err(error) = self.jobs_run_due().await {
+                tracing::warn!(?error, "jobs could not be claimed");
+            }
+        }
+    }
+}
