@@ -7,7 +7,7 @@ use callout_sync_protocol::samples::sample::CAPTURED_AT_MS_MAX;
 use callout_sync_protocol::samples::{
     BLOCK_VERSION, BlockError, BlockHash, BlockHeader, Cell, MAX_BLOCK_BYTES, MAX_SAMPLES_PER_BLOCK, Position, Sample,
     SampleColumns, SampleField, SealError, SegmentError, Technology, block_hash, block_header, block_open,
-    block_open_into, block_seal, block_verify, segment_decode, segment_encode,
+    block_open_into, block_seal, block_verify, blocks_seal, segment_decode, segment_encode,
 };
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
@@ -245,4 +245,51 @@ fn the_real_logs_are_small() {
     assert!(walks <= 2.85, "{walks}");
     let drives = size(support::logs::drives(&data));
     assert!(drives <= 3.0, "{drives}");
+}
+
+#[test]
+fn a_long_test_becomes_several_blocks() {
+    let samples = walk(MAX_SAMPLES_PER_BLOCK + 10);
+    let blocks = blocks_seal(&header(), &SampleColumns::from_samples(&samples).unwrap(), &key()).unwrap();
+    let headers: Vec<_> = blocks.iter().map(|block| block_header(block.as_bytes()).unwrap()).collect();
+    assert_eq!(
+        headers.iter().map(|header| (header.sequence, header.sample_count)).collect::<Vec<_>>(),
+        [(0, 65_536), (1, 10)]
+    );
+    assert_eq!(blocks.iter().flat_map(|block| opened(block.as_bytes())).collect::<Vec<_>>(), samples);
+    assert_eq!(blocks_seal(&header(), &SampleColumns::new(), &key()), Err(SealError::Empty));
+}
+
+#[test]
+fn samples_too_noisy_for_one_block_become_several() {
+    // Every field jumps about at random, as no phone reports: about thirty bytes a sample.
+    let mut state = 1u64;
+    let mut random = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 20) % bound
+    };
+    let samples: Vec<_> = (0..45_000)
+        .map(|_| Sample {
+            cell: Cell {
+                cell_identity: Some(random(1 << 36)),
+                physical_cell_id: Some(random(1008) as u16),
+                area_code: Some(random(1 << 24) as u32),
+                channel: Some(random(3_279_166) as u32),
+            },
+            position: Some(Position {
+                latitude_e6: random(90_000_000) as i32,
+                longitude_e6: random(180_000_000) as i32,
+                accuracy_m: Some(random(65_536) as u16),
+                is_mock: random(2) == 1,
+            }),
+            downlink_kbps: Some(random(1_000_000_001) as u32),
+            uplink_kbps: Some(random(1_000_000_001) as u32),
+            ..bare(Technology::Nr, 946_684_800_000 + random(3_155_760_000_000) as i64)
+        })
+        .collect();
+    let columns = SampleColumns::from_samples(&samples).unwrap();
+    assert!(matches!(block_seal(&header(), &columns, &key()), Err(SealError::TooLarge { .. })));
+    let blocks = blocks_seal(&header(), &columns, &key()).unwrap();
+    assert!(blocks.len() > 1 && blocks.iter().all(|block| block.as_bytes().len() <= MAX_BLOCK_BYTES));
+    assert_eq!(blocks.iter().flat_map(|block| opened(block.as_bytes())).collect::<Vec<_>>(), samples);
 }

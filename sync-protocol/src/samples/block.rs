@@ -169,6 +169,35 @@ pub fn block_seal(header: &BlockHeader, columns: &SampleColumns, key: &SigningKe
     Ok(SealedBlock { bytes })
 }
 
+/// Packs and signs any number of samples in as many blocks as they need, `header.sequence` being the first one's.
+///
+/// # Errors
+/// [`SealError::Empty`]; the others only if a single sample were too large for a block, which none is.
+pub fn blocks_seal(
+    header: &BlockHeader,
+    columns: &SampleColumns,
+    key: &SigningKey,
+) -> Result<Vec<SealedBlock>, SealError> {
+    let mut blocks = Vec::new();
+    let mut begin = 0;
+    let mut most = MAX_SAMPLES_PER_BLOCK;
+    loop {
+        let part = columns.part(begin..columns.len().min(begin + most));
+        let header = BlockHeader { sequence: header.sequence.saturating_add(blocks.len() as u32), ..*header };
+        match block_seal(&header, &part, key) {
+            Err(SealError::TooLarge { .. }) if part.len() > 1 => most = part.len() / 2,
+            Err(error) => return Err(error),
+            Ok(block) => {
+                blocks.push(block);
+                begin += part.len();
+                if begin == columns.len() {
+                    return Ok(blocks);
+                }
+            }
+        }
+    }
+}
+
 /// Reads what a block says of itself. Neither the signature nor the samples are looked at.
 ///
 /// # Errors

@@ -138,6 +138,18 @@ impl SampleColumns {
         other.iter().try_for_each(|sample| self.push(&sample))
     }
 
+    /// The samples of a range, cut off where these end.
+    #[must_use]
+    pub fn part(&self, range: std::ops::Range<usize>) -> Self {
+        let mut part = Self::new();
+        for sample in range.map_while(|index| self.get(index)) {
+            // Columns hold valid samples only, so none is refused.
+            let pushed = part.push(&sample);
+            debug_assert!(pushed.is_ok());
+        }
+        part
+    }
+
     /// From samples.
     ///
     /// # Errors

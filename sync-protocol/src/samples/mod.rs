@@ -9,7 +9,7 @@ pub mod segment;
 
 pub use block::{
     BLOCK_VERSION, BlockError, BlockHash, BlockHeader, MAX_BLOCK_BYTES, MAX_SAMPLES_PER_BLOCK, SealError, SealedBlock,
-    block_hash, block_header, block_open, block_open_into, block_seal, block_verify,
+    block_hash, block_header, block_open, block_open_into, block_seal, block_verify, blocks_seal,
 };
 pub use codec::CodecError;
 pub use columns::SampleColumns;

@@ -89,7 +89,8 @@ fn times<'a>(mut decoder: Decoder<'a>, columns: &mut SampleColumns) -> Result<De
                         coded_step + residue
                     } else {
                         let context = PERIODS + usize::from(anchor >= ANCHORS_SECOND);
-                        let more = decoder.number(context, PERIODS + 2) as i64;
+                        // Anything near the cap is far out of range; beyond it, numbers would wrap around to it.
+                        let more = decoder.number(context, PERIODS + 2).min(1 << 42) as i64;
                         let (from, period) = instants.anchor(anchor);
                         let periods = periods_passed(before, from, period).wrapping_add(more);
                         from.wrapping_add(residue).wrapping_add(period.wrapping_mul(periods)).wrapping_sub(before)
