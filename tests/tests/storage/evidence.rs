@@ -153,7 +153,7 @@ fn uploads_move_forward_once(storage: &Storage) {
         device_id: world.device.id,
         byte_length: 5_000_000_000,
         byte_offset: 0,
-        staging_key: "staging/60".to_owned(),
+        metadata: "photo_id MDE5".to_owned(),
         parts: vec![],
         created_at: at(1),
         expires_at: at(100),
@@ -215,9 +215,9 @@ fn receipts_answer_repetitions_and_keep_what_was_rejected(storage: &Storage) {
     assert_eq!(read(storage, |tx| tx.command_receipt_list_by_ids(&[])), []);
     assert_eq!(read(storage, |tx| tx.command_receipt_list_by_work_order(world.order.id)), [accepted, rejected.clone()]);
     let listed = |scope, page: &Page<CommandId>| read(storage, |tx| tx.command_receipt_list_rejected(&scope, page));
-    assert_eq!(listed(RegionScope::All, &Page::first(1)), [stray.clone()]);
+    assert_eq!(listed(RegionScope::All, &Page::first(1)), std::slice::from_ref(&stray));
     let second = Page { after: Some((stray.received_at, stray.command_id)), limit: 1 };
-    assert_eq!(listed(RegionScope::All, &second), [rejected.clone()]);
+    assert_eq!(listed(RegionScope::All, &second), std::slice::from_ref(&rejected));
     let here = RegionScope::Only { region_ids: vec![world.region.id], and_unlocated: false };
     assert_eq!(listed(here, &Page::first(10)), [rejected]);
 }

@@ -3,16 +3,17 @@
 use super::fixtures::*;
 use super::on_both_databases;
 use callout_storage::complaints::{ComplaintClass, ComplaintFilter, ComplaintState};
-use callout_storage::handoffs::{Handoff, HandoffState, HandoffTarget};
-use callout_storage::ladder_steps::{LadderOutcome, LadderStep};
-use callout_storage::replies::{Reply, ReplyKind, ReplyOutcome};
+use callout_storage::handoffs::Handoff;
+use callout_storage::ladder_steps::LadderStep;
+use callout_storage::replies::Reply;
 use callout_storage::reviews::{Review, ReviewDecision};
-use callout_storage::revisits::{Revisit, RevisitChannel, RevisitState};
-use callout_storage::tracking_tickets::{TrackingTicket, TrackingTicketState};
+use callout_storage::revisits::Revisit;
+use callout_storage::tracking_tickets::TrackingTicket;
 use callout_storage::work_orders::WorkOrderFilter;
 use callout_storage::{Page, RegionScope, Storage, StorageError};
 use callout_sync_protocol::ids::{ComplaintId, WorkOrderId};
 use callout_sync_protocol::work_orders::WorkOrderState;
+use serde_json::json;
 
 on_both_databases!(
     complaints_are_idempotent_by_reference,
@@ -22,7 +23,7 @@ on_both_databases!(
     reviews_handoffs_and_replies_are_kept_in_order,
     ladder_steps_replace_each_other,
     an_order_has_one_tracking_ticket,
-    a_revisit_is_answered_once,
+    a_revisit_lets_go_of_its_link,
     numbers_count_without_gaps,
 );
 
@@ -160,9 +161,10 @@ fn reviews_handoffs_and_replies_are_kept_in_order(storage: &Storage) {
         id: id(62),
         work_order_id: world.order.id,
         tracking_ticket_id: None,
-        target: HandoffTarget::Branch,
+        target: "branch".to_owned(),
         demand: "进场协调".to_owned(),
-        state: HandoffState::Open,
+        state: "open".to_owned(),
+        outcome: None,
         answer: None,
         answered_by: None,
         answered_at: None,
@@ -171,19 +173,18 @@ fn reviews_handoffs_and_replies_are_kept_in_order(storage: &Storage) {
         created_at: at(62),
         version: 1,
     };
-    let reply = |number, kind, outcome| Reply {
+    let reply = |number, kind: &str, created_by| Reply {
         id: id(number),
         complaint_id: world.complaint.id,
         work_order_id: Some(world.order.id),
-        kind,
-        outcome,
+        kind: kind.to_owned(),
         body: "已安排".to_owned(),
         next_step: None,
-        created_by: world.tester.id,
+        created_by,
         created_at: at(number as i64),
     };
     let reviews = [review(60, ReviewDecision::SendBack, &["a", "b"]), review(61, ReviewDecision::Approve, &[])];
-    let replies = [reply(63, ReplyKind::Stage, None), reply(64, ReplyKind::Final, Some(ReplyOutcome::Unresolved))];
+    let replies = [reply(63, "stage", Some(world.tester.id)), reply(64, "final_resolved", None)];
     write(storage, |tx| {
         assert!(tx.field_test_insert(&test)?);
         reviews.iter().rev().try_for_each(|review| tx.review_insert(review))?;
@@ -196,7 +197,8 @@ fn reviews_handoffs_and_replies_are_kept_in_order(storage: &Storage) {
     assert_eq!(read(storage, |tx| tx.reply_list_by_complaint(world.complaint.id)), replies);
 
     let stale = handoff.clone();
-    handoff.state = HandoffState::Answered;
+    handoff.state = "answered".to_owned();
+    handoff.outcome = Some("planned".to_owned());
     handoff.answer = Some("可以".to_owned());
     handoff.answered_by = Some(world.other_tester.id);
     handoff.answered_at = Some(at(70));
@@ -208,25 +210,25 @@ fn reviews_handoffs_and_replies_are_kept_in_order(storage: &Storage) {
 
 fn ladder_steps_replace_each_other(storage: &Storage) {
     let world = world(storage);
-    let step = |step, outcome| LadderStep {
+    let step = |step, outcome: &str| LadderStep {
         work_order_id: world.order.id,
         step,
-        outcome,
-        evidence: "参数核查".to_owned(),
-        reason: None,
-        field_test_id: Some(id(50)),
+        outcome: outcome.to_owned(),
+        evidence: json!({"note": "参数核查"}),
+        reason: "参数核查".to_owned(),
         recorded_by: world.tester.id,
         recorded_at: at(1),
     };
-    let (first, second) = (step(2, LadderOutcome::TriedNoEffect), step(1, LadderOutcome::RuledOut));
-    let replaced = step(2, LadderOutcome::TriedImproved);
+    let (first, second) = (step(2, "not_enough"), step(1, "ruled_out"));
+    let replaced = step(2, "solved");
     write(storage, |tx| {
         tx.ladder_step_upsert(&first)?;
         tx.ladder_step_upsert(&second)?;
         tx.ladder_step_upsert(&replaced)
     });
     assert_eq!(read(storage, |tx| tx.ladder_step_list(world.order.id)), [second, replaced]);
-    assert!(storage.write("test", |tx| tx.ladder_step_upsert(&step(13, LadderOutcome::RuledOut))).is_err());
+    assert!(storage.write("test", |tx| tx.ladder_step_upsert(&step(13, "ruled_out"))).is_err());
+    assert!(storage.write("test", |tx| tx.ladder_step_upsert(&step(3, "unheard_of"))).is_err());
 }
 
 fn an_order_has_one_tracking_ticket(storage: &Storage) {
@@ -235,7 +237,7 @@ fn an_order_has_one_tracking_ticket(storage: &Storage) {
         id: id(70),
         work_order_id: world.order.id,
         number: "TT-20261121-00001".to_owned(),
-        state: TrackingTicketState::Open,
+        state: "open".to_owned(),
         region_id: Some(world.region.id),
         opened_at: at(70),
         closed_at: None,
@@ -248,7 +250,7 @@ fn an_order_has_one_tracking_ticket(storage: &Storage) {
         storage.write("test", |tx| tx.tracking_ticket_insert(&second)),
         Err(StorageError::UniqueViolation { .. })
     ));
-    ticket.state = TrackingTicketState::Closed;
+    ticket.state = "closed".to_owned();
     ticket.closed_at = Some(at(80));
     storage.write::<_, StorageError>("test", |tx| tx.tracking_ticket_update(&mut ticket)).unwrap();
     assert_eq!(read(storage, |tx| tx.tracking_ticket_by_work_order(world.order.id)).as_ref(), Some(&ticket));
@@ -257,22 +259,21 @@ fn an_order_has_one_tracking_ticket(storage: &Storage) {
         read(storage, |tx| tx.tracking_ticket_ids_by_work_orders(&[world.order.id])),
         [(world.order.id, ticket.id)]
     );
-    let list = |scope, states: &[TrackingTicketState]| {
-        read(storage, |tx| tx.tracking_ticket_list(&scope, states, &Page::first(10))).len()
-    };
+    let list =
+        |scope, states: &[String]| read(storage, |tx| tx.tracking_ticket_list(&scope, states, &Page::first(10))).len();
     let elsewhere = RegionScope::Only { region_ids: vec![id(11)], and_unlocated: true };
     assert_eq!(list(RegionScope::All, &[]), 1);
-    assert_eq!(list(RegionScope::All, &[TrackingTicketState::Open]), 0);
+    assert_eq!(list(RegionScope::All, &["open".to_owned()]), 0);
     assert_eq!(list(elsewhere, &[]), 0);
 }
 
-fn a_revisit_is_answered_once(storage: &Storage) {
+fn a_revisit_lets_go_of_its_link(storage: &Storage) {
     let world = world(storage);
     let revisit = |number: u8| Revisit {
         id: id(u64::from(number)),
         work_order_id: world.order.id,
         tracking_ticket_id: None,
-        state: RevisitState::Pending,
+        state: "pending".to_owned(),
         channel: None,
         token_hash: Some([number; 32]),
         expires_at: at(1000),
@@ -285,23 +286,24 @@ fn a_revisit_is_answered_once(storage: &Storage) {
         created_at: at(i64::from(number)),
     };
     write(storage, |tx| tx.revisit_insert(&revisit(80)));
-    assert_eq!(write(storage, |tx| tx.revisit_supersede_pending(world.order.id)), 1);
+    assert_eq!(write(storage, |tx| tx.revisit_revoke_pending(world.order.id, "pending", "revoked")), 1);
+    assert_eq!(write(storage, |tx| tx.revisit_revoke_pending(world.order.id, "pending", "revoked")), 0);
+    assert_eq!(read(storage, |tx| tx.revisit_by_token_hash(&[80; 32])), None, "the link is good no more");
     write(storage, |tx| tx.revisit_insert(&revisit(81)));
     let mut answered = read(storage, |tx| tx.revisit_by_token_hash(&[81; 32])).unwrap();
-    answered.state = RevisitState::Answered;
-    answered.channel = Some(RevisitChannel::Link);
+    answered.state = "confirmed".to_owned();
+    answered.channel = Some("link".to_owned());
+    answered.token_hash = None;
     answered.solved = Some(true);
     answered.score = Some(10);
     answered.words = Some("好了，谢谢".to_owned());
     answered.answered_at = Some(at(90));
-    write(storage, |tx| tx.revisit_settle(&answered));
-    assert!(matches!(
-        storage.write("test", |tx| tx.revisit_settle(&answered)),
-        Err(StorageError::Conflict { what: "revisit" })
-    ));
+    write(storage, |tx| tx.revisit_update(&answered));
+    assert_eq!(read(storage, |tx| tx.revisit_by_token_hash(&[81; 32])), None);
     let list = read(storage, |tx| tx.revisit_list_by_work_order(world.order.id));
-    assert_eq!(list.iter().map(|r| r.state).collect::<Vec<_>>(), [RevisitState::Superseded, RevisitState::Answered]);
+    assert_eq!(list.iter().map(|r| r.state.as_str()).collect::<Vec<_>>(), ["revoked", "confirmed"]);
     assert_eq!(list[1], answered);
+    assert_eq!(write(storage, |tx| tx.revisit_lock(answered.id)), Some(answered));
 }
 
 fn numbers_count_without_gaps(storage: &Storage) {
