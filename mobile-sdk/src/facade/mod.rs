@@ -249,9 +249,10 @@ impl Phone {
             order.view.id.to_string().starts_with(&wanted) || number.starts_with(&wanted) || number.ends_with(&wanted)
         });
         match (matches.next(), matches.next()) {
-            (Some(order), None) if !wanted.is_empty() => Ok(order.view.id),
+            _ if wanted.is_empty() => Err(PhoneError::OrderUnknown(name.to_owned())),
+            (Some(order), None) => Ok(order.view.id),
             (Some(_), Some(_)) => Err(PhoneError::OrderAmbiguous(name.to_owned())),
-            _ => Err(PhoneError::OrderUnknown(name.to_owned())),
+            (None, _) => Err(PhoneError::OrderUnknown(name.to_owned())),
         }
     }
 }
