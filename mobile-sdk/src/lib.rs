@@ -1,7 +1,7 @@
 //! The phone's core: what a field tester's app does, without its user interface.
 //!
 //! [`Phone`] is what an app developer sees. Beneath it, a sans-I/O [`engine`] decides over a device [`store`]; the host does the
-//! network ([`transport`]) and hands in time and chance ([`env`]). [`cli`] is a terminal phone that drives all of it by hand.
+//! network ([`transport`]) and hands in time and chance ([`mod@env`]). [`cli`] is a terminal phone that drives all of it by hand.
 //! What phone and server must agree on is not here but in `callout-sync-protocol`.
 #![warn(missing_docs)]
 

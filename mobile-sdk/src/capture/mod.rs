@@ -35,7 +35,7 @@ pub enum Source {
     Log {
         /// Shown to people.
         name: String,
-        /// The log's first bytes, up to [`SOURCE_PREFIX_BYTES`].
+        /// The log's first bytes, at most 1,024.
         prefix: Vec<u8>,
     },
 }

@@ -16,8 +16,8 @@ pub struct PhoneArgs {
     /// Where this phone keeps its data 数据目录
     #[arg(long, env = "CALLOUT_PHONE_DATA", default_value = "callout-phone", global = true, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// The server, such as https://callout.example; remembered at sign-in 服务器地址
-    #[arg(long, env = "CALLOUT_SERVER", global = true, value_name = "URL")]
+    /// The server's address; remembered at sign-in 服务器地址
+    #[arg(long, env = "CALLOUT_SERVER", global = true, value_name = "https://HOST[:PORT]")]
     pub server: Option<String>,
     /// Never use the network 禁止使用网络
     #[arg(long, global = true)]

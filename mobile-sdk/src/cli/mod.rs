@@ -1,4 +1,4 @@
-//! The terminal phone: drives [`Phone`](crate::Phone) by hand. A library, so that another program can offer it as a subcommand.
+//! The terminal phone: drives [`Phone`] by hand. A library, so that another program can offer it as a subcommand.
 //!
 //! Results go to standard output (readable, or one JSON object with `--json`), progress to standard error. The exit status tells
 //! scripts what happened; see [`Exit`]. What does not belong here: anything that an app would need, too (`facade`).

@@ -397,7 +397,7 @@ impl Engine {
                 // Once: a token that was just renewed and is refused again will not get better.
                 match account_get(store.connection())?.and_then(|account| account.refresh_token) {
                     Some(token) if !self.run.has_refreshed => Ok(self.refresh(&token)),
-                    _ => self.sign_in_needed(store),
+                    _ => Ok(self.stopped(response.problem())),
                 }
             }
             Purpose::Round(sent) => self.round_answered(store, moment, &sent, response),
@@ -424,15 +424,20 @@ impl Engine {
                 self.run.has_refreshed = true;
                 self.next(store, moment)
             }
-            400 | 401 | 403 | 404 | 409 | 422 => self.sign_in_needed(store),
-            _ => Ok(vec![Instruction::Report(Progress::Stopped { problem: response.problem() })]),
+            401 | 403 => {
+                store.write(account_tokens_clear)?;
+                self.run = Run::default();
+                Ok(vec![Instruction::Report(Progress::SignInNeeded)])
+            }
+            _ => Ok(self.stopped(response.problem())),
         }
     }
 
-    fn sign_in_needed(&mut self, store: &mut Store) -> Instructions {
-        store.write(account_tokens_clear)?;
+    /// Trying again does not help; the next sync begins anew.
+    fn stopped(&mut self, problem: Rejection) -> Vec<Instruction> {
         self.run = Run::default();
-        Ok(vec![Instruction::Report(Progress::SignInNeeded)])
+        self.limits.items = ITEMS_MAX;
+        vec![Instruction::Report(Progress::Stopped { problem })]
     }
 
     fn round_answered(
@@ -491,9 +496,7 @@ impl Engine {
                 } else {
                     response.problem()
                 };
-                self.run = Run::default();
-                self.limits.items = ITEMS_MAX;
-                Ok(vec![Instruction::Report(Progress::Stopped { problem })])
+                Ok(self.stopped(problem))
             }
         }
     }

@@ -1,8 +1,10 @@
 //! The terminal phone: its answers, its exit statuses, and real logs through it.
 
-use crate::support::{World, order_id};
+use crate::support::{MORNING, World, order_id, position};
 use callout_mobile_sdk::cli::{Exit, PhoneArgs, run};
 use callout_sync_protocol::operators::Operator;
+use callout_sync_protocol::samples::block_open;
+use callout_sync_protocol::time::Timestamp;
 use clap::Parser;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -111,6 +113,52 @@ fn real_logs_are_captured_once_however_often() {
     world.sync();
     assert!(captured > 500);
     assert_eq!(world.server.samples_received(), captured);
+}
+
+/// R-TEST-5 with a real process: killed in the middle of a capture, without a chance to say goodbye, and started again.
+#[test]
+fn a_killed_process_goes_on_where_the_medium_ends() {
+    use callout_mobile_sdk::synthetic::{Coverage, OperatorProfile, SyntheticWalk, WalkOptions};
+    use std::process::{Command, Stdio};
+    const SAMPLES: u64 = 4_000;
+    let mut world = World::synced(&[1]);
+    world.go_on_site(1);
+    let walk = SyntheticWalk::new(WalkOptions {
+        seed: 3,
+        started_at: Timestamp::from_unix_micros(MORNING * 1_000_000).unwrap(),
+        centre: position(),
+        profile: OperatorProfile::new(Operator::ChinaUnicom, Coverage::Good),
+        sample_count: SAMPLES,
+        utc_offset_minutes: 480,
+        dirty: false,
+    });
+    let log = world.folder.path().join(walk.log_file_name());
+    walk.write_log(std::fs::File::create(&log).unwrap()).unwrap();
+    let command = |pace: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phone"));
+        command.arg("--data-dir").arg(world.folder.path()).args(["--json", "capture", "00001"]);
+        command.args(["--operator", "china_unicom"]).arg(&log).args(pace);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+    };
+    let mut running = command(&["--pace", "1000"]).spawn().unwrap();
+    // At a thousand a second the whole takes four; the kill comes after the second flush.
+    while world.phone.status().unwrap().captures.samples < 400 {
+        assert!(running.try_wait().unwrap().is_none(), "it ended before it was killed");
+        std::thread::yield_now();
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let safe = world.phone.status().unwrap().captures.samples;
+    assert!((400..SAMPLES).contains(&safe));
+    let output = command(&[]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((answer["resumed_at"].as_u64(), answer["safe_samples"].as_u64()), (Some(safe), Some(SAMPLES)));
+    world.phone.capture_seal(order_id(1)).unwrap();
+    world.sync();
+    let received: Vec<_> =
+        world.server.blocks.values().flat_map(|b| block_open(b).unwrap().1.iter().collect::<Vec<_>>()).collect();
+    assert_eq!(received, walk.samples().collect::<Vec<_>>(), "every sample once, in order");
 }
 
 #[test]
