@@ -5,11 +5,10 @@
 
 use callout_sync_protocol::ids::RegionId;
 use callout_sync_protocol::samples::Position;
-use geo::algorithm::Validation;
-use geo::{Area, BoundingRect, Coord, Intersects, LineString, MultiPolygon, Point, Polygon, Rect};
+use geo::{Area, BoundingRect, Contains, Coord, Intersects, Line, LineString, MultiPolygon, Point, Polygon, Rect};
 use geojson::{Geometry, GeometryValue};
 
-/// Most positions that a region's geometry may have, all rings together. Checking that rings do not cross costs up to the square.
+/// Most positions that a region's geometry may have, all rings together.
 pub const MAX_REGION_POSITIONS: usize = 5_000;
 
 /// Most rings that a region's geometry may have, outer and inner together.
@@ -61,9 +60,36 @@ pub enum RegionShapeError {
         /// Which position of it.
         position: usize,
     },
-    /// Rings cross themselves or each other, an inner ring lies outside, polygons overlap.
-    #[error("geometry.coordinates: {0}")]
-    NotSimple(String),
+    /// A ring crosses or touches itself or another one, or turns back on itself.
+    #[error(
+        "geometry.coordinates: ring {ring} of polygon {polygon} crosses or touches a ring (maybe itself) near longitude {longitude}, latitude {latitude}"
+    )]
+    RingsCross {
+        /// Which polygon.
+        polygon: usize,
+        /// Which ring of it.
+        ring: usize,
+        /// Where, in degrees.
+        longitude: f64,
+        /// Where, in degrees.
+        latitude: f64,
+    },
+    /// An inner ring lies outside its outer one, or inside another inner one.
+    #[error(
+        "geometry.coordinates: ring {ring} of polygon {polygon} must lie inside ring 0 and outside the other inner rings"
+    )]
+    HoleMisplaced {
+        /// Which polygon.
+        polygon: usize,
+        /// Which ring of it.
+        ring: usize,
+    },
+    /// Two polygons cover the same ground.
+    #[error("geometry.coordinates: polygon {polygon} lies inside another polygon")]
+    PolygonsOverlap {
+        /// Which polygon.
+        polygon: usize,
+    },
 }
 
 /// A region's polygon, checked and ready to be asked.
@@ -113,7 +139,8 @@ impl RegionShape {
             })
             .collect::<Result<_, RegionShapeError>>()?;
         let polygons = MultiPolygon::new(polygons);
-        polygons.check_validation().map_err(|error| RegionShapeError::NotSimple(error.to_string()))?;
+        rings_apart(&polygons)?;
+        rings_nested(&polygons)?;
         let bounds = polygons.bounding_rect().ok_or(RegionShapeError::Empty)?;
         Ok(Self { polygons, bounds })
     }
@@ -157,7 +184,97 @@ fn ring_line(
     if coords.first() != coords.last() {
         return Err(RegionShapeError::RingOpen { polygon, ring });
     }
-    Ok(LineString::new(coords))
+    // A position given twice in a row is a habit of some tools, and harmless.
+    let mut distinct = coords;
+    distinct.dedup();
+    if distinct.len() < 4 {
+        return Err(RegionShapeError::RingTooShort { polygon, ring });
+    }
+    Ok(LineString::new(distinct))
+}
+
+/// One side of a ring.
+struct Side {
+    polygon: usize,
+    ring: usize,
+    index: usize,
+    /// How many sides its ring has.
+    of: usize,
+    line: Line<f64>,
+}
+
+impl Side {
+    fn min_x(&self) -> f64 {
+        self.line.start.x.min(self.line.end.x)
+    }
+
+    fn max_x(&self) -> f64 {
+        self.line.start.x.max(self.line.end.x)
+    }
+
+    /// The other begins where this one ends.
+    fn is_followed_by(&self, other: &Self) -> bool {
+        (self.polygon, self.ring) == (other.polygon, other.ring) && (self.index + 1) % self.of == other.index
+    }
+}
+
+/// The second side runs back over the first.
+fn turns_back(first: &Side, second: &Side) -> bool {
+    let (a, b) = (first.line.delta(), second.line.delta());
+    a.x * b.y == a.y * b.x && a.x * b.x + a.y * b.y < 0.0
+}
+
+/// No two sides cross or touch, but where one follows the other. Sides sorted from west to east are compared with those that
+/// begin before they end, which is few of them for anything that looks like a region.
+fn rings_apart(polygons: &MultiPolygon<f64>) -> Result<(), RegionShapeError> {
+    let mut sides = Vec::new();
+    for (polygon, shape) in polygons.iter().enumerate() {
+        for (ring, line) in std::iter::once(shape.exterior()).chain(shape.interiors()).enumerate() {
+            let of = line.lines().count();
+            sides.extend(line.lines().enumerate().map(|(index, line)| Side { polygon, ring, index, of, line }));
+        }
+    }
+    sides.sort_by(|a, b| a.min_x().total_cmp(&b.min_x()));
+    for (index, side) in sides.iter().enumerate() {
+        for other in sides[index + 1..].iter().take_while(|other| other.min_x() <= side.max_x()) {
+            let is_wrong = if side.is_followed_by(other) {
+                turns_back(side, other)
+            } else if other.is_followed_by(side) {
+                turns_back(other, side)
+            } else {
+                side.line.intersects(&other.line)
+            };
+            if is_wrong {
+                let Coord { x: longitude, y: latitude } = other.line.start;
+                let (polygon, ring) = (other.polygon, other.ring);
+                return Err(RegionShapeError::RingsCross { polygon, ring, longitude, latitude });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Inner rings lie inside their outer one and apart from each other, polygons apart from each other. As no rings touch, one
+/// position of each tells.
+fn rings_nested(polygons: &MultiPolygon<f64>) -> Result<(), RegionShapeError> {
+    let first_of = |ring: &LineString<f64>| ring.0.first().copied().map(Point::from);
+    for (polygon, shape) in polygons.iter().enumerate() {
+        let outer = Polygon::new(shape.exterior().clone(), Vec::new());
+        for (hole, ring) in shape.interiors().iter().enumerate() {
+            let Some(point) = first_of(ring) else { continue };
+            let in_another = shape.interiors().iter().enumerate().any(|(other, hole_ring)| {
+                other != hole && Polygon::new(hole_ring.clone(), Vec::new()).contains(&point)
+            });
+            if in_another || !outer.contains(&point) {
+                return Err(RegionShapeError::HoleMisplaced { polygon, ring: hole + 1 });
+            }
+        }
+        let Some(point) = first_of(shape.exterior()) else { continue };
+        if polygons.iter().enumerate().any(|(other, around)| other != polygon && around.contains(&point)) {
+            return Err(RegionShapeError::PolygonsOverlap { polygon });
+        }
+    }
+    Ok(())
 }
 
 /// The region in which the place lies. Where several do (a district inside a city), the smallest; of equal ones, the lowest id.

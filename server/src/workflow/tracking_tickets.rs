@@ -38,6 +38,8 @@ pub enum TrackingTicketCommand {
         /// What was done.
         what_was_done: String,
     },
+    /// The customer did not answer; the revisit is tried again with a new link or call.
+    RevisitAgain,
     /// The customer's word at the revisit.
     RevisitAnswered(RevisitAnswer),
     /// The customer complains of the same thing again.
@@ -51,6 +53,7 @@ impl TrackingTicketCommand {
             Self::Chase { .. } => "chase",
             Self::StageReply(_) => "stage_reply",
             Self::HoldSolved { .. } => "hold_solved",
+            Self::RevisitAgain => "revisit_again",
             Self::RevisitAnswered(_) => "revisit_answered",
             Self::ComplainedAgain => "complained_again",
         }
@@ -116,7 +119,7 @@ pub struct TrackingTicketTransition {
 /// Judges what happens to a tracking ticket (R-RETURN-1…4, R-REVISIT-1, R-KNOW-1).
 ///
 /// # Errors
-/// `illegal-transition`, `revisit-missing`, or `invalid-field`.
+/// `illegal-transition`, or `invalid-field`.
 pub fn tracking_ticket_transition(
     state: TrackingTicketState,
     command: &TrackingTicketCommand,
@@ -149,6 +152,8 @@ pub fn tracking_ticket_transition(
             to(S::AwaitingRevisit, vec![E::RevisitDue, E::ClockPaused])
         }
         (S::AwaitingRevisit | S::Closed, C::HoldSolved { .. }) => illegal(),
+        (S::AwaitingRevisit, C::RevisitAgain) => to(S::AwaitingRevisit, vec![E::RevisitsRevoked, E::RevisitDue]),
+        (S::Open | S::Closed, C::RevisitAgain) => illegal(),
         (S::AwaitingRevisit, C::RevisitAnswered(answer)) => {
             revisit_answer_check(answer, &policy.revisit)?;
             let follow_up = revisit_needs_follow_up(answer, &policy.revisit).then_some(E::FollowUpOpened);

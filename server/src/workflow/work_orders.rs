@@ -97,6 +97,8 @@ pub enum WorkOrderCommand {
         /// What was done.
         what_was_done: String,
     },
+    /// The customer did not answer; the revisit is tried again with a new link or call.
+    RevisitAgain,
     /// The customer's word at the revisit (R-RETURN-3, R-RETURN-4, R-REVISIT-1).
     RevisitAnswered(RevisitAnswer),
     /// The customer complains of the same thing again (R-RETURN-4).
@@ -123,6 +125,7 @@ impl WorkOrderCommand {
             Self::StageReply(_) => "stage_reply",
             Self::FinalReplyUnresolved(_) => "final_reply_unresolved",
             Self::HoldSolved { .. } => "hold_solved",
+            Self::RevisitAgain => "revisit_again",
             Self::RevisitAnswered(_) => "revisit_answered",
             Self::ComplainedAgain => "complained_again",
         }

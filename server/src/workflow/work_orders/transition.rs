@@ -288,20 +288,16 @@ pub fn work_order_transition(
             ended!() => illegal(),
         },
         C::FinalReplyUnresolved(reply) => match state {
-            S::Approved | S::HandoffAnswered => {
+            // A customer who never answers the revisit has not confirmed: the order cannot be returned as anything else.
+            S::Approved | S::HandoffAnswered | S::AwaitingRevisit => {
                 reply_check(ReplyKind::FinalUnresolved, reply, &policy.forbidden_expressions)?;
                 let mut effects = vec![];
                 effects.extend(facts.proposed_tester.map(|_| E::DispatchProposalDropped));
+                effects.extend((state == S::AwaitingRevisit).then_some(E::RevisitsRevoked));
                 effects.extend([E::ReplySent(ReplyKind::FinalUnresolved), E::TrackingTicketOpened, E::ClockStopped]);
                 to(S::Unresolved, effects)
             }
-            S::Received
-            | S::Located
-            | with_tester!()
-            | S::Submitted
-            | S::HandedOver
-            | S::AwaitingRevisit
-            | ended!() => illegal(),
+            S::Received | S::Located | with_tester!() | S::Submitted | S::HandedOver | ended!() => illegal(),
         },
         C::HoldSolved { what_was_done } => match state {
             S::Approved | S::HandoffAnswered => {
@@ -320,6 +316,17 @@ pub fn work_order_transition(
             | S::Submitted
             | S::HandedOver
             | S::AwaitingRevisit
+            | ended!() => illegal(),
+        },
+        C::RevisitAgain => match state {
+            S::AwaitingRevisit => to(S::AwaitingRevisit, vec![E::RevisitsRevoked, E::RevisitDue]),
+            S::Received
+            | S::Located
+            | with_tester!()
+            | S::Submitted
+            | S::Approved
+            | S::HandedOver
+            | S::HandoffAnswered
             | ended!() => illegal(),
         },
         C::RevisitAnswered(answer) => match state {

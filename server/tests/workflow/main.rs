@@ -1,0 +1,15 @@
+//! The desks' rules, tested through their public functions: tables that cite the rules, and random walks that try to break them.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod calendar_and_limits;
+mod complaints;
+mod docs;
+mod evidence;
+mod ladder;
+mod random_walks;
+mod regions;
+mod supervision;
+mod support;
+mod tickets_and_revisits;
+mod words;
+mod work_orders;
