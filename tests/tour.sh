@@ -35,10 +35,8 @@ call() {
     answer=${answer%$'\n'*}
     case $status in 2??) printf '%s' "$answer" ;; *) printf '%s %s: %s %s\n' "$1" "$2" "$status" "$answer" >&2; return 1 ;; esac
 }
-device=0
 sign_in() { # NAME PASSWORD
-    device=$((device + 1))
-    call POST /v1/sign-in "" "$(jq -nc --arg n "$1" --arg p "$2" --arg d "019a0000-0000-7000-8000-0000000000$(printf %02d $RANDOM | tail -c 2)" \
+    call POST /v1/sign-in "" "$(jq -nc --arg n "$1" --arg p "$2" --arg d "$(cat /proc/sys/kernel/random/uuid)" \
         '{user_name: $n, password: $p, device: {id: $d, name: "desk", platform: "browser"}}')" | jq -r .access_token
 }
 
