@@ -10,6 +10,7 @@ pub mod events;
 pub mod handoffs;
 pub mod ladder_steps;
 pub mod passwords;
+pub mod photos;
 pub mod regions;
 pub mod replies;
 pub mod revisits;

@@ -9,6 +9,8 @@ pub mod ladder_steps;
 pub mod masking;
 pub mod openapi;
 pub mod pages;
+pub mod photo_uploads;
+pub mod photos;
 pub mod positions;
 pub mod problem;
 pub mod regions;
@@ -22,6 +24,7 @@ pub mod work_orders;
 
 use crate::app::App;
 use crate::app::error::{AppError, AppResult};
+use crate::photos::service::PhotoService;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
 use routes::Route;
@@ -57,6 +60,8 @@ pub fn nouns() -> Vec<Noun> {
         replies,
         revisits,
         tracking_tickets,
+        photo_uploads,
+        photos,
         health
     ]
 }
@@ -90,10 +95,19 @@ pub struct Running {
 ///
 /// # Errors
 /// What the operating system says of the socket.
-pub fn serve(app: web::Data<App>, listener: TcpListener, workers: usize) -> std::io::Result<Running> {
+pub fn serve(
+    app: web::Data<App>,
+    photos: web::Data<PhotoService>,
+    listener: TcpListener,
+    workers: usize,
+) -> std::io::Result<Running> {
     let addresses = vec![listener.local_addr()?];
     let server = HttpServer::new(move || {
-        actix_web::App::new().app_data(app.clone()).wrap(from_fn(guard::guard)).configure(configure)
+        actix_web::App::new()
+            .app_data(app.clone())
+            .app_data(photos.clone())
+            .wrap(from_fn(guard::guard))
+            .configure(configure)
     })
     .workers(workers)
     .listen(listener)?

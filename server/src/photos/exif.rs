@@ -36,6 +36,26 @@ impl ExifFacts {
         }
     }
 
+    /// The same as JSON; what is unknown is absent. The orientation is Exif's own number, 1 to 8.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut facts = serde_json::json!({ "orientation": self.orientation.to_exif() });
+        if let Some(local) = self.taken_at_local {
+            // A wall clock has no zone: RFC 3339 without its last part.
+            facts["taken_at_local"] = format!("{}T{}", local.date(), clock_text(local.time())).into();
+        }
+        if let Some(taken_at) = self.taken_at {
+            facts["taken_at"] = taken_at.to_string().into();
+        }
+        if let Some(position) = self.position {
+            facts["latitude_e6"] = position.latitude_e6.into();
+            facts["longitude_e6"] = position.longitude_e6.into();
+            if let Some(accuracy_m) = position.accuracy_m {
+                facts["accuracy_m"] = accuracy_m.into();
+            }
+        }
+        facts
+    }
+
     fn of(exif: &Exif) -> Self {
         let taken = local_time(exif);
         let with_offset =
@@ -50,6 +70,11 @@ impl ExifFacts {
             position: position(exif),
         }
     }
+}
+
+fn clock_text(time: Time) -> String {
+    let (hour, minute, second, milli) = time.as_hms_milli();
+    format!("{hour:02}:{minute:02}:{second:02}.{milli:03}")
 }
 
 fn unsigned(exif: &Exif, tag: Tag) -> Option<u32> {

@@ -6,6 +6,7 @@
 
 pub mod exif;
 pub mod image_outline;
+pub mod service;
 pub mod store;
 pub mod tus;
 pub mod verify;

@@ -313,12 +313,7 @@ pub fn photo_key(hash: PhotoHash, media_type: MediaType) -> String {
 
 /// The key of a piece. `part_id` is drawn anew for every write.
 pub fn part_key(photo_id: PhotoId, byte_offset: u64, part_id: Uuid) -> String {
-    format!("{}/{byte_offset}-{part_id}", staging_key(photo_id))
-}
-
-/// Where a photo's pieces are staged.
-pub fn staging_key(photo_id: PhotoId) -> String {
-    format!("staging/{photo_id}")
+    format!("staging/{photo_id}/{byte_offset}-{part_id}")
 }
 
 fn by_content(folder: &str, hash: PhotoHash, extension: &str) -> String {

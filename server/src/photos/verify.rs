@@ -124,6 +124,15 @@ pub struct PhotoFacts {
     pub perceptual_hash: u64,
 }
 
+impl PhotoFacts {
+    /// What the row keeps beside the manifest, as JSON: the camera's claims and the perceptual hash in hexadecimal.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut facts = self.exif.to_json();
+        facts["perceptual_hash"] = format!("{:016x}", self.perceptual_hash).into();
+        facts
+    }
+}
+
 /// A photo that was decoded whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedPhoto {

@@ -1,6 +1,11 @@
-//! Photos through their public seams: the tus rules, the defensive decoder, the upload service over a real store.
+//! Photos through their public seams: the tus rules, the defensive decoder, the upload service over a real store, and the
+//! same over HTTP.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
+mod http;
 mod pictures;
+mod s3;
 mod tus;
+mod uploads;
 mod verify;
+mod world;
