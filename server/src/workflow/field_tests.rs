@@ -7,7 +7,8 @@ use crate::workflow::places::distance_m;
 use crate::workflow::{HOUR_MICROS, MINUTE_MICROS};
 use callout_sync_protocol::ids::{PhotoId, WorkOrderId};
 use callout_sync_protocol::operators::Operator;
-use callout_sync_protocol::samples::{Position, Sample};
+use callout_sync_protocol::samples::kpi::TechnologyKpis;
+use callout_sync_protocol::samples::{Position, Sample, SampleKpis};
 use callout_sync_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,41 @@ impl OperatorTrack {
             fastest_kmh: 0.0,
             last_fix: None,
         }
+    }
+
+    /// What the kept figures of an operator's blocks tell, without opening the blocks: places as exact as the figures' squares,
+    /// and nothing of movement.
+    pub fn from_kpis(
+        operator: Operator,
+        kpis: &SampleKpis,
+        complaint_position: Option<Position>,
+        policy: &FindingPolicy,
+    ) -> Self {
+        let total = kpis.total();
+        let mut track =
+            Self { samples: total.samples, positioned: kpis.located, mocked: kpis.mocked, ..Self::new(operator) };
+        let Some(place) = complaint_position else { return track };
+        for square in &total.grid.squares {
+            let [south_west, north_east] = square.corners(total.grid.doublings).map(|(latitude, longitude)| Position {
+                latitude_e6: (latitude * 1e6).round() as i32,
+                longitude_e6: (longitude * 1e6).round() as i32,
+                accuracy_m: None,
+                is_mock: false,
+            });
+            let centre = Position {
+                latitude_e6: south_west.latitude_e6.midpoint(north_east.latitude_e6),
+                longitude_e6: south_west.longitude_e6.midpoint(north_east.longitude_e6),
+                ..south_west
+            };
+            // Half a diagonal is how far from its square's centre a sample may have been.
+            let slack = distance_m(south_west, north_east) / 2.0;
+            let distance = distance_m(place, centre);
+            if distance <= f64::from(policy.area_radius_m) + slack {
+                track.inside_area += square.samples;
+            }
+            track.farthest_m = Some(track.farthest_m.map_or(distance, |farthest| farthest.max(distance)));
+        }
+        track
     }
 
     /// Adds the next sample.
@@ -312,6 +348,20 @@ pub struct OperatorFigures {
     pub rtt_ms: Option<f64>,
     /// Mean downlink throughput, in kbit/s.
     pub downlink_kbps: Option<f64>,
+}
+
+impl OperatorFigures {
+    /// The figures of one technology's counts. Operators are compared by the same technology.
+    pub fn of(operator: Operator, kpis: &TechnologyKpis) -> Self {
+        Self {
+            operator,
+            coverage_percent: (kpis.valid > 0).then(|| kpis.covered as f64 * 100.0 / kpis.valid as f64),
+            level_dbm: kpis.level_dbm.mean(),
+            sinr_db: kpis.sinr_half_db.mean().map(|half_db| half_db / 2.0),
+            rtt_ms: kpis.rtt_tenth_ms.quantile(500).map(|tenths| f64::from(tenths) / 10.0),
+            downlink_kbps: kpis.downlink_kbps.mean(),
+        }
+    }
 }
 
 named_enum! {

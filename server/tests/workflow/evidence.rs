@@ -8,7 +8,9 @@ use callout_server::workflow::field_tests::{
 };
 use callout_sync_protocol::ids::{PhotoId, WorkOrderId};
 use callout_sync_protocol::operators::Operator;
-use callout_sync_protocol::samples::{Cell, Position, Sample, Technology};
+use callout_sync_protocol::samples::{
+    Cell, KpiPolicy, Position, Sample, SampleColumns, SampleKpis, Technology, kpis_compute,
+};
 use callout_sync_protocol::work_orders::TimeWindow;
 
 const BEGIN_MS: i64 = 1_795_000_000_000;
@@ -238,4 +240,40 @@ fn r_visit_1_arrivals_are_compared_with_the_appointment() {
         "as far as the fix can tell"
     );
     assert_eq!(arrival_compare(None, now, here, None, &policy).at_place, None);
+}
+
+fn kpis(from: Position, samples: i64) -> SampleKpis {
+    let samples: Vec<Sample> = (0..samples)
+        .map(|second| {
+            let here = Position { latitude_e6: from.latitude_e6 + second as i32 * 10, is_mock: second == 0, ..from };
+            Sample { sinr_half_db: Some(9), rtt_tenth_ms: Some(480), ..sample(second, Some(here)) }
+        })
+        .collect();
+    kpis_compute(&SampleColumns::from_samples(&samples).unwrap(), &KpiPolicy::default())
+}
+
+#[test]
+fn the_kept_figures_tell_the_same_without_opening_the_blocks() {
+    let policy = FindingPolicy::default();
+    let (place, away) = (place().position, position(30.558, 114.30));
+    let near = OperatorTrack::from_kpis(Operator::ChinaMobile, &kpis(place, 120), Some(place), &policy);
+    assert_eq!((near.samples, near.positioned, near.inside_area, near.mocked), (120, 120, 120, 1));
+    let far = OperatorTrack::from_kpis(Operator::ChinaUnicom, &kpis(away, 120), Some(place), &policy);
+    assert_eq!((far.positioned, far.inside_area), (120, 0));
+    let exact = walk(Operator::ChinaUnicom, away, 120).farthest_m.unwrap();
+    assert!((far.farthest_m.unwrap() - exact).abs() < 50.0, "{far:?}");
+
+    let report = kpis(place, 120);
+    let figures = OperatorFigures::of(Operator::ChinaMobile, &report.technologies[&Technology::Lte]);
+    assert_eq!(
+        figures,
+        OperatorFigures {
+            operator: Operator::ChinaMobile,
+            coverage_percent: Some(100.0),
+            level_dbm: Some(-95.0),
+            sinr_db: Some(4.5),
+            rtt_ms: Some(48.0),
+            downlink_kbps: None,
+        }
+    );
 }
