@@ -114,13 +114,16 @@ fn problem(result: Result<FieldTransition, Rejection>) -> ProblemType {
     result.unwrap_err().problem
 }
 
+/// From, to, effects.
+type Move = (S, S, Vec<FieldEffect>);
+
 /// For each command, the states in which it is possible and where it leads; everywhere else it is refused.
 #[test]
 fn every_command_in_every_state() {
     use FieldEffect as E;
     let working = [S::Accepted, S::Contacted, S::OnSite, S::SentBack];
     let stays = |effect: E| working.map(|s| (s, s, vec![effect])).to_vec();
-    let table: Vec<(CommandBody, Vec<(S, S, Vec<E>)>)> = vec![
+    let table: Vec<(CommandBody, Vec<Move>)> = vec![
         (CommandBody::Accept {}, vec![(S::Dispatched, S::Accepted, vec![])]),
         (
             CommandBody::Decline { reason: "ill".into() },
