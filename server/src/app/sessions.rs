@@ -97,7 +97,7 @@ impl App {
             return Err(AppError::invalid("device.public_key", "a field tester's device needs an Ed25519 key"));
         }
         if let Some(key) = &request.public_key
-            && VerifyingKey::from_bytes(key).is_ok_and(|key| !key.is_weak()) == false
+            && !VerifyingKey::from_bytes(key).is_ok_and(|key| !key.is_weak())
         {
             return Err(AppError::invalid("device.public_key", "is not a sound Ed25519 key"));
         }

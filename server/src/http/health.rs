@@ -4,8 +4,10 @@ use super::openapi::openapi_json;
 use super::routes::routes;
 use crate::app::App;
 use crate::app::error::{AppError, AppResult};
+use crate::photos::service::PhotoService;
 use actix_web::{HttpResponse, web};
 use callout_sync_protocol::problem::ProblemType;
+use std::error::Error;
 use std::sync::LazyLock;
 use utoipa::OpenApi;
 
@@ -26,14 +28,16 @@ async fn health_live() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
-/// The database answers and its schema is this program's.
+/// The database and the photo store answer.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, description = "Ready"), (status = 503, description = "Not ready")))]
-async fn health_ready(app: web::Data<App>) -> AppResult<HttpResponse> {
-    super::blocking(move || app.health_check()).await.map_err(|cause| AppError {
+async fn health_ready(app: web::Data<App>, photos: web::Data<PhotoService>) -> AppResult<HttpResponse> {
+    let not_ready = |what: &str, cause: Box<dyn Error + Send + Sync>| AppError {
         retry_after_seconds: Some(5),
-        cause: Some(Box::new(cause)),
-        ..AppError::new(ProblemType::Unavailable, "the database does not answer")
-    })?;
+        cause: Some(cause),
+        ..AppError::new(ProblemType::Unavailable, format!("{what} does not answer"))
+    };
+    super::blocking(move || app.health_check()).await.map_err(|cause| not_ready("the database", cause.into()))?;
+    photos.store().check().await.map_err(|cause| not_ready("the photo store", cause.into()))?;
     Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n"))
 }
 

@@ -1,17 +1,19 @@
 //! Durable jobs: rows with an instant, leased by one of many servers, done at least once.
 //!
 //! A job's work is idempotent, since a server may die between the work and the note that it is done. Tests call
-//! [`App::jobs_run_due`] with a clock of their own; a server calls it in a loop. What does not belong here: rules.
+//! [`Jobs::run_due`] with a clock of their own; a server calls it in a loop. What does not belong here: rules.
 
 use crate::app::App;
 use crate::app::error::{AppError, AppResult};
 use crate::app::events::{EventDraft, Subject};
+use crate::photos::service::PhotoService;
 use crate::workflow::revisits::{RevisitCommand, RevisitFacts, RevisitState, revisit_transition};
 use callout_storage::Tx;
 use callout_storage::jobs::Job;
 use callout_sync_protocol::ids::RevisitId;
 use callout_sync_protocol::time::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -53,80 +55,6 @@ impl App {
         Ok(())
     }
 
-    /// Makes sure that housekeeping is due at some time.
-    pub fn jobs_prepare(&self) -> AppResult<()> {
-        self.storage.write("jobs_prepare", |tx| {
-            let is_waiting = tx.job_list_by_subject(Uuid::nil())?.iter().any(|job| job.finished_at.is_none());
-            if is_waiting {
-                return Ok(());
-            }
-            self.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), self.env.now(), Value::Null)
-        })
-    }
-
-    /// Does what is due, and says how many jobs that were.
-    ///
-    /// # Errors
-    /// When jobs cannot be claimed; a job that fails is noted on its row and comes again.
-    pub async fn jobs_run_due(&self) -> AppResult<usize> {
-        let owner = format!("{:016x}", u64::from_be_bytes(self.env.random()));
-        let mut done = 0;
-        loop {
-            let app = self.clone();
-            let claimed = {
-                let owner = owner.clone();
-                crate::http::blocking(move || {
-                    let now = app.env.now();
-                    app.storage.write("job_claim", |tx| {
-                        Ok::<_, AppError>(tx.job_claim_due(now, now.plus_seconds(LEASE_SECONDS), &owner, BATCH)?)
-                    })
-                })
-                .await?
-            };
-            if claimed.is_empty() {
-                return Ok(done);
-            }
-            for job in claimed {
-                let result = self.job_run(&job).await;
-                let (app, owner) = (self.clone(), owner.clone());
-                crate::http::blocking(move || app.job_settle(&job, &owner, result)).await?;
-                done += 1;
-            }
-        }
-    }
-
-    async fn job_run(&self, job: &Job) -> AppResult<()> {
-        let app = self.clone();
-        match job.kind.as_str() {
-            REVISIT_EXPIRE => {
-                let id = RevisitId::from(job.subject_id);
-                crate::http::blocking(move || app.revisit_expire(id)).await
-            }
-            HOUSEKEEPING => self.housekeep().await,
-            other => Err(AppError::internal(format!("no such job: {other}"))),
-        }
-    }
-
-    fn job_settle(&self, job: &Job, owner: &str, result: AppResult<()>) -> AppResult<()> {
-        let now = self.env.now();
-        self.storage.write("job_settle", |tx| {
-            match &result {
-                Ok(()) => {
-                    let is_mine = tx.job_finish(job.id, owner, now)?;
-                    if is_mine && job.kind == HOUSEKEEPING {
-                        let next = now.plus_seconds(HOUSEKEEPING_SECONDS);
-                        self.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), next, Value::Null)?;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(kind = job.kind, attempts = job.attempts, ?error, "a job failed");
-                    tx.job_fail(job.id, owner, &error.to_string(), retry_at(job.attempts, now), now)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
     /// Ends a link that grew too old; the customer can still be called.
     fn revisit_expire(&self, id: RevisitId) -> AppResult<()> {
         let now = self.env.now();
@@ -148,9 +76,97 @@ impl App {
             self.event_append(tx, draft.detail(json!({ "revisit_id": id })))
         })
     }
+}
+
+/// Does jobs: one a server.
+#[derive(Clone)]
+pub struct Jobs {
+    app: App,
+    photos: Arc<PhotoService>,
+}
+
+impl Jobs {
+    /// A runner over an application and its photos.
+    pub fn new(app: App, photos: Arc<PhotoService>) -> Self {
+        Self { app, photos }
+    }
+
+    /// Makes sure that housekeeping is due at some time.
+    pub fn prepare(&self) -> AppResult<()> {
+        self.app.storage.write("jobs_prepare", |tx| {
+            let is_waiting = tx.job_list_by_subject(Uuid::nil())?.iter().any(|job| job.finished_at.is_none());
+            if is_waiting {
+                return Ok(());
+            }
+            self.app.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), self.app.env.now(), Value::Null)
+        })
+    }
+
+    /// Does what is due, and says how many jobs that were.
+    ///
+    /// # Errors
+    /// When jobs cannot be claimed; a job that fails is noted on its row and comes again.
+    pub async fn run_due(&self) -> AppResult<usize> {
+        let owner = format!("{:016x}", u64::from_be_bytes(self.app.env.random()));
+        let mut done = 0;
+        loop {
+            let app = self.app.clone();
+            let claimed = {
+                let owner = owner.clone();
+                crate::http::blocking(move || {
+                    let now = app.env.now();
+                    app.storage.write("job_claim", |tx| {
+                        Ok::<_, AppError>(tx.job_claim_due(now, now.plus_seconds(LEASE_SECONDS), &owner, BATCH)?)
+                    })
+                })
+                .await?
+            };
+            if claimed.is_empty() {
+                return Ok(done);
+            }
+            for job in claimed {
+                let result = self.run(&job).await;
+                let (jobs, owner) = (self.clone(), owner.clone());
+                crate::http::blocking(move || jobs.settle(&job, &owner, result)).await?;
+                done += 1;
+            }
+        }
+    }
+
+    async fn run(&self, job: &Job) -> AppResult<()> {
+        let app = self.app.clone();
+        match job.kind.as_str() {
+            REVISIT_EXPIRE => {
+                let id = RevisitId::from(job.subject_id);
+                crate::http::blocking(move || app.revisit_expire(id)).await
+            }
+            HOUSEKEEPING => self.housekeep().await,
+            other => Err(AppError::internal(format!("no such job: {other}"))),
+        }
+    }
+
+    fn settle(&self, job: &Job, owner: &str, result: AppResult<()>) -> AppResult<()> {
+        let now = self.app.env.now();
+        self.app.storage.write("job_settle", |tx| {
+            match &result {
+                Ok(()) => {
+                    let is_mine = tx.job_finish(job.id, owner, now)?;
+                    if is_mine && job.kind == HOUSEKEEPING {
+                        let next = now.plus_seconds(HOUSEKEEPING_SECONDS);
+                        self.app.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), next, Value::Null)?;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(kind = job.kind, attempts = job.attempts, ?error, "a job failed");
+                    tx.job_fail(job.id, owner, &error.to_string(), retry_at(job.attempts, now), now)?;
+                }
+            }
+            Ok(())
+        })
+    }
 
     async fn housekeep(&self) -> AppResult<()> {
-        let app = self.clone();
+        let app = self.app.clone();
         crate::http::blocking(move || {
             let now = app.env.now();
             app.storage.write("housekeep", |tx| {
@@ -159,16 +175,18 @@ impl App {
                 Ok(())
             })
         })
-        .await
+        .await?;
+        self.photos.uploads_sweep().await.map_err(|failed| failed.error)?;
+        Ok(())
     }
 
     /// Looks for due jobs until the task is dropped.
-    pub async fn jobs_run_forever(self) {
+    pub async fn run_forever(self) {
         let mut interval = tokio::time::interval(LOOK_EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            if let Err(error) = self.jobs_run_due().await {
+            if let Err(error) = self.run_due().await {
                 tracing::warn!(?error, "jobs could not be claimed");
             }
         }

@@ -66,7 +66,8 @@ impl Tx {
 
     /// What of a session, its device and its user still stands, in one query: every unit of work asks it.
     pub fn session_standing(&mut self, id: SessionId) -> Result<Option<SessionStanding>, StorageError> {
-        let found: Option<(UserId, bool, bool, Option<Timestamp>, Option<Timestamp>)> = self.run(|c| {
+        type Row = (UserId, bool, bool, Option<Timestamp>, Option<Timestamp>);
+        let found: Option<Row> = self.run(|c| {
             sessions::table
                 .inner_join(users::table.on(users::id.eq(sessions::user_id)))
                 .inner_join(devices::table.on(devices::id.eq(sessions::device_id)))
