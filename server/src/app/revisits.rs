@@ -58,7 +58,8 @@ fn link_expired() -> AppError {
 }
 
 impl App {
-    /// Holds an order, or its open tracking ticket, to be solved and asks the customer.
+    /// Holds an order, or its open tracking ticket, to be solved and asks the customer; where the customer was asked already, a new
+    /// link takes the place of the old one.
     ///
     /// # Errors
     /// `illegal-transition` when there is nothing to be held solved.
@@ -91,12 +92,24 @@ impl App {
             };
             match ticket {
                 Some(ticket) => {
-                    let command = TrackingTicketCommand::HoldSolved { what_was_done: what_was_done.to_owned() };
-                    self.tracking_ticket_command(tx, Some(caller), &order, ticket, &command)?;
+                    let is_asked = ticket.state == TrackingTicketState::AwaitingRevisit.as_str();
+                    let command = if is_asked {
+                        TrackingTicketCommand::RevisitAgain
+                    } else {
+                        TrackingTicketCommand::HoldSolved { what_was_done: what_was_done.to_owned() }
+                    };
+                    let effects = self.tracking_ticket_command(tx, Some(caller), &order, ticket, &command)?;
+                    if effects.contains(&TrackingTicketEffect::RevisitsRevoked) {
+                        self.revisits_revoke(tx, order_id)?;
+                    }
                 }
                 None => {
                     let facts = self.work_order_facts(tx, &order)?;
-                    let command = WorkOrderCommand::HoldSolved { what_was_done: what_was_done.to_owned() };
+                    let command = if order.state == WorkOrderState::AwaitingRevisit {
+                        WorkOrderCommand::RevisitAgain
+                    } else {
+                        WorkOrderCommand::HoldSolved { what_was_done: what_was_done.to_owned() }
+                    };
                     let detail = json!({ "revisit_id": revisit.id });
                     self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
                 }
@@ -105,6 +118,12 @@ impl App {
             self.job_enqueue(tx, REVISIT_EXPIRE, revisit.id, revisit.expires_at, Value::Null)?;
             Ok(RevisitAsked { revisit, url: format!("{}/r/{token}", self.config.public_url) })
         })
+    }
+
+    /// Takes the pending links of an order back.
+    pub(crate) fn revisits_revoke(&self, tx: &mut Tx, order_id: WorkOrderId) -> AppResult<()> {
+        tx.revisit_revoke_pending(order_id, RevisitState::Pending.as_str(), RevisitState::Revoked.as_str())?;
+        Ok(())
     }
 
     fn open_ticket_of(&self, tx: &mut Tx, order: &WorkOrder) -> AppResult<Option<TrackingTicket>> {

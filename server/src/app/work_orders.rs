@@ -11,7 +11,6 @@ use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
 use crate::workflow::handoffs::HandoffState;
 use crate::workflow::places::Place;
-use crate::workflow::revisits::RevisitState;
 use crate::workflow::tracking_tickets::TrackingTicketState;
 use crate::workflow::work_orders::{WorkOrderCommand, WorkOrderEffect, WorkOrderFacts, work_order_transition};
 use callout_storage::complaints::{Complaint, ComplaintState};
@@ -163,9 +162,7 @@ impl App {
                 };
             }
             E::TrackingTicketOpened => self.tracking_ticket_open(tx, order, now)?,
-            E::RevisitsRevoked => {
-                tx.revisit_revoke_pending(order.id, RevisitState::Pending.as_str(), RevisitState::Revoked.as_str())?;
-            }
+            E::RevisitsRevoked => self.revisits_revoke(tx, order.id)?,
             E::HandoffCancelled => {
                 tx.handoff_cancel_open(order.id, HandoffState::Open.as_str(), HandoffState::Cancelled.as_str())?;
             }
