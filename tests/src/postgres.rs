@@ -238,8 +238,8 @@ fn database_url(what_for: &str, template: Option<&str>) -> Result<Option<String>
             shared.cluster.database(&format!("callout_{number}"), template).map(Some)
         }
         Err(error @ ClusterError::NotInstalled) if !is_required => {
-            // Not `eprintln!`, which the test runner hides when the test passes.
-            let _ = writeln!(std::io::stderr(), "skipped: {what_for} on PostgreSQL: {error}");
+            // Not `eprintln!`, which the test runner hides when the test passes; and in one piece, since tests run side by side.
+            let _ = std::io::stderr().write_all(format!("skipped: {what_for} on PostgreSQL: {error}\n").as_bytes());
             Ok(None)
         }
         Err(ClusterError::NotInstalled) => Err(ClusterError::NotInstalled),

@@ -107,10 +107,18 @@ fn devices_and_sessions_end(storage: &Storage) {
     assert_eq!(read(storage, |tx| tx.device_list_by_user(world.tester.id)), vec![device.clone()]);
     assert_eq!(read(storage, |tx| tx.device_list(&Page::first(10))).len(), 2);
     let first: SessionId = id(40);
+    // The device is shut out, so nothing on it stands, although neither session was ended.
+    let standing = read(storage, |tx| tx.session_standing(first)).unwrap();
+    assert_eq!((standing.user_id, standing.stands, standing.all_regions), (world.tester.id, false, false));
+    device.revoked_at = None;
+    write(storage, |tx| tx.device_update(&device));
+    assert!(read(storage, |tx| tx.session_standing(first)).unwrap().stands);
+    assert_eq!(read(storage, |tx| tx.session_standing(id(99))), None);
     assert!(write(storage, |tx| tx.session_revoke(first, at(5), "signed_out")));
     assert!(!write(storage, |tx| tx.session_revoke(first, at(6), "token_reused")), "the first end stands");
     assert_eq!(write(storage, |tx| tx.session_revoke_by_device(device.id, at(7), "device_revoked")), 1);
     assert_eq!(write(storage, |tx| tx.session_revoke_by_user(world.tester.id, at(7), "left")), 0);
+    assert!(!read(storage, |tx| tx.session_standing(first)).unwrap().stands);
     let ended = write(storage, |tx| tx.session_lock(first)).unwrap();
     assert_eq!((ended.revoked_at, ended.revoke_reason.as_deref()), (Some(at(5)), Some("signed_out")));
 }

@@ -204,6 +204,7 @@ fn reviews_handoffs_and_replies_are_kept_in_order(storage: &Storage) {
     handoff.answered_at = Some(at(70));
     storage.write::<_, StorageError>("test", |tx| tx.handoff_update(&mut handoff)).unwrap();
     assert_eq!(write(storage, |tx| tx.handoff_lock(handoff.id)).as_ref(), Some(&handoff));
+    assert_eq!(write(storage, |tx| tx.handoff_cancel_open(world.order.id, "open", "cancelled")), 0);
     assert_eq!(read(storage, |tx| tx.handoff_list_by_work_order(world.order.id)), [handoff]);
     assert!(storage.write("test", |tx| tx.handoff_update(&mut stale.clone())).is_err());
 }
