@@ -3,6 +3,7 @@
 //! What does not belong here: HTTP, SQL, and rules (those are in `workflow` and `sync_protocol::field_workflow`).
 
 pub mod access;
+pub mod administration;
 pub mod admission;
 pub mod complaints;
 pub mod error;

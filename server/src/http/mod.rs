@@ -112,6 +112,8 @@ pub fn serve(
     .workers(workers)
     .listen(listener)?
     .shutdown_timeout(10)
+    // The process that embeds the server decides what its signals mean.
+    .disable_signals()
     .run();
     Ok(Running { addresses, server })
 }
