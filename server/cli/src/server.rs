@@ -1,0 +1,294 @@
+//! The server's life: settings to a running server and back, for `serve`, `migrate`, the demo and the tests.
+//!
+//! What does not belong here: what the server does (`callout-server`).
+
+use crate::arguments::{ServeArguments, StoreArguments};
+use crate::{CommandError, CommandResult, logging};
+use actix_web::dev::ServerHandle;
+use actix_web::rt::System;
+use actix_web::web;
+use callout_server::app::{App, AppConfig};
+use callout_server::env::Env;
+use callout_server::http;
+use callout_server::jobs::Jobs;
+use callout_server::photos::service::{PhotoService, PhotoSettings};
+use callout_server::photos::store::PhotoStore;
+use callout_server::settings::Settings;
+use callout_storage::{Storage, StorageConfig};
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+/// The embedded database's file inside the data folder.
+const DATABASE_FILE: &str = "callout.db";
+
+/// A server that runs in a thread of its own.
+pub struct Started {
+    app: App,
+    address: SocketAddr,
+    handle: ServerHandle,
+    thread: JoinHandle<std::io::Result<()>>,
+}
+
+fn failed<'a>(what: &'a str) -> impl Fn(&(dyn std::error::Error + 'static)) -> CommandError + 'a {
+    move |error| CommandError::because(what, error)
+}
+
+/// Which database the settings mean.
+///
+/// # Errors
+/// When the URL names none that we know.
+fn storage_config(data_dir: &Path, database_url: Option<&str>, pool_size: u32) -> CommandResult<StorageConfig> {
+    let Some(url) = database_url else {
+        return Ok(StorageConfig::Sqlite { path: data_dir.join(DATABASE_FILE) });
+    };
+    let config: StorageConfig = url.parse().map_err(|error| failed("--database-url")(&error))?;
+    Ok(match config {
+        StorageConfig::Postgres { url, .. } => StorageConfig::Postgres { url, pool_size },
+        sqlite @ StorageConfig::Sqlite { .. } => sqlite,
+    })
+}
+
+/// Opens the database that the settings mean, in a data folder that is made if absent.
+///
+/// # Errors
+/// When it cannot be reached, or a newer version has been at it.
+pub fn storage_open(settings: &Settings) -> CommandResult<Storage> {
+    let config = storage_config(&settings.data_dir, settings.database_url.as_deref(), settings.database_pool)?;
+    data_dir_make(&settings.data_dir)?;
+    Storage::open(&config).map_err(|error| failed("the database cannot be opened")(&error))
+}
+
+impl StoreArguments {
+    /// Opens the database that the arguments name.
+    ///
+    /// # Errors
+    /// As [`storage_open`].
+    pub fn storage(&self) -> CommandResult<Storage> {
+        let config = storage_config(&self.data_dir, self.database_url.as_deref(), self.database_pool)?;
+        data_dir_make(&self.data_dir)?;
+        Storage::open(&config).map_err(|error| failed("the database cannot be opened")(&error))
+    }
+}
+
+fn data_dir_make(folder: &Path) -> CommandResult {
+    fs::create_dir_all(folder)
+        .and_then(|()| restrict(folder))
+        .map_err(|error| CommandError::because(folder.display(), &error))
+}
+
+/// The data folder holds keys and people's contact data: it is its owner's alone.
+#[cfg(unix)]
+fn restrict(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Starts a server as production does: migrated database, system clock, real password cost.
+///
+/// # Errors
+/// When database, photo store or socket say no.
+pub fn start(settings: &Settings) -> CommandResult<Started> {
+    let listener = TcpListener::bind(settings.listen)
+        .map_err(|error| CommandError::because(format!("cannot listen on {}", settings.listen), &error))?;
+    let config = AppConfig { public_url: public_url(settings, &listener)?, ..AppConfig::default() };
+    let storage = storage_open(settings)?;
+    storage.migrate().map_err(|error| failed("the database cannot be migrated")(&error))?;
+    let photos =
+        PhotoStore::open(&settings.photos).map_err(|error| failed("the photo store cannot be used")(&error))?;
+    let parts = Parts { storage, photos, env: Env::system(), config, runs_jobs: true };
+    start_with(parts, listener, settings.workers)
+}
+
+/// What a server is made of.
+pub struct Parts {
+    /// The migrated database.
+    pub storage: Storage,
+    /// Where photos rest.
+    pub photos: PhotoStore,
+    /// Time and chance.
+    pub env: Env,
+    /// The application's settings.
+    pub config: AppConfig,
+    /// Whether due jobs run by themselves; tests run them when their clock says so.
+    pub runs_jobs: bool,
+}
+
+/// Where customers reach the server: what is set, or where it listens.
+fn public_url(settings: &Settings, listener: &TcpListener) -> CommandResult<String> {
+    match &settings.public_url {
+        Some(url) => Ok(url.trim_end_matches('/').to_owned()),
+        None => {
+            let address = listener.local_addr().map_err(|error| failed("the socket")(&error))?;
+            Ok(format!("http://{address}"))
+        }
+    }
+}
+
+/// Starts a server on parts of one's own choosing.
+///
+/// # Errors
+/// When the application or the socket say no.
+pub fn start_with(parts: Parts, listener: TcpListener, workers: usize) -> CommandResult<Started> {
+    let Parts { storage, photos, env, config, runs_jobs } = parts;
+    let app = App::new(storage, env, config).map_err(|error| failed("the application cannot start")(&error))?;
+    let photos = Arc::new(PhotoService::new(app.clone(), photos, PhotoSettings::default()));
+    let jobs = Jobs::new(app.clone(), Arc::clone(&photos));
+    jobs.prepare().map_err(|error| failed("the jobs cannot be prepared")(&error))?;
+    let workers = if workers == 0 { thread::available_parallelism().map_or(2, usize::from) } else { workers };
+    let (tell, told) = mpsc::channel();
+    let served = app.clone();
+    let thread = thread::spawn(move || {
+        System::new().block_on(async move {
+            match http::serve(web::Data::new(served), web::Data::from(photos), listener, workers) {
+                Ok(running) => {
+                    if runs_jobs {
+                        actix_web::rt::spawn(jobs.run_forever());
+                    }
+                    let address = running.addresses.first().copied();
+                    // Nobody listens any more only if the starting thread died; then the server may as well end.
+                    if tell.send(Ok((address, running.server.handle()))).is_err() {
+                        return Ok(());
+                    }
+                    running.server.await
+                }
+                Err(error) => {
+                    let _ = tell.send(Err(error));
+                    Ok(())
+                }
+            }
+        })
+    });
+    match told.recv() {
+        Ok(Ok((Some(address), handle))) => Ok(Started { app, address, handle, thread }),
+        Ok(Ok((None, _))) => Err(CommandError::new("the server listens nowhere")),
+        Ok(Err(error)) => Err(failed("the server cannot start")(&error)),
+        Err(_) => Err(CommandError::new("the server ended while it started")),
+    }
+}
+
+impl Started {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The application, for what is done on the server's own machine.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Name and password of the first administrator, made now if there is no user at all.
+    ///
+    /// # Errors
+    /// When the database says no.
+    pub fn first_user(&self) -> CommandResult<Option<(String, String)>> {
+        self.app.user_first().map_err(|error| failed("the first administrator")(&error))
+    }
+
+    /// Stops it: no new requests, running ones end first.
+    ///
+    /// # Errors
+    /// When it ended badly.
+    pub fn stop(self) -> CommandResult {
+        runtime()?.block_on(self.handle.stop(true));
+        self.join()
+    }
+
+    /// Runs until the process gets SIGINT or SIGTERM, then stops it.
+    ///
+    /// # Errors
+    /// When signals cannot be waited for, or it ended badly.
+    pub fn wait_for_signal(self) -> CommandResult {
+        runtime()?.block_on(async {
+            signal().await.map_err(|error| failed("waiting for the end")(&error))?;
+            tracing::info!("stopping: running requests end first");
+            self.handle.stop(true).await;
+            Ok::<_, CommandError>(())
+        })?;
+        self.join()
+    }
+
+    fn join(self) -> CommandResult {
+        match self.thread.join() {
+            Ok(result) => result.map_err(|error| failed("the server ended badly")(&error)),
+            Err(_) => Err(CommandError::new("the server ended badly")),
+        }
+    }
+}
+
+fn runtime() -> CommandResult<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed("the runtime cannot start")(&error))
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// `callout serve`.
+///
+/// # Errors
+/// When the server cannot start or ends badly.
+pub fn serve(arguments: ServeArguments) -> CommandResult {
+    logging::start(arguments.log_json, "info");
+    let settings = arguments.settings()?;
+    let server = start(&settings)?;
+    let address = server.address();
+    println!("Callout listens on http://{address}\n服务地址 http://{address}");
+    match &settings.database_url {
+        None => println!(
+            "Embedded database and photos: {}\n内嵌数据库与照片目录：{}",
+            settings.data_dir.display(),
+            settings.data_dir.display()
+        ),
+        Some(_) => println!("Database: PostgreSQL\n数据库：PostgreSQL"),
+    }
+    if let Some((name, password)) = server.first_user()? {
+        println!(
+            "\nFirst sign-in (shown only this once): user {name}, password {password}\n\
+             首次登录（仅显示一次）：用户 {name}，口令 {password}\n\
+             \n  curl -s http://{address}/v1/sign-in -H 'content-type: application/json' -d @- <<'END'\n  \
+             {{\"user_name\": \"{name}\", \"password\": \"{password}\", \"device\": {{\"id\": \"00000000-0000-4000-8000-000000000001\", \
+             \"name\": \"curl\", \"platform\": \"desk\"}}}}\nEND"
+        );
+    }
+    server.wait_for_signal()
+}
+
+/// `callout migrate`.
+///
+/// # Errors
+/// When the database cannot be reached or migrated.
+pub fn migrate(arguments: StoreArguments) -> CommandResult {
+    let applied = arguments.storage()?.migrate().map_err(|error| failed("the database cannot be migrated")(&error))?;
+    for name in &applied {
+        println!("{name}");
+    }
+    println!(
+        "{} migrations applied; the schema is this version's.\n已执行 {} 个迁移，数据库结构为当前版本。",
+        applied.len(),
+        applied.len()
+    );
+    Ok(())
+}
