@@ -1,4 +1,9 @@
-//! What the tests and benchmarks of the whole share. The tests themselves are in `tests/tests`.
+//! What the tests and benchmarks of the whole share: databases, and the world in which they happen (a real server over real
+//! sockets, phones through the SDK, desks over the JSON API, a clock that the test moves). The tests themselves are in `tests/tests`.
 #![warn(missing_docs)]
 
+pub mod clock;
+pub mod phones;
 pub mod postgres;
+pub mod real_logs;
+pub mod world;

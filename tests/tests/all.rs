@@ -1,4 +1,5 @@
 //! All integration tests in one binary: it links once.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod end_to_end;
 mod storage;
