@@ -202,18 +202,14 @@ impl Started {
         self.join()
     }
 
-    /// Runs until the process gets SIGINT or SIGTERM, then stops it.
+    /// Runs until the process is told to end, then stops it: running requests end first.
     ///
     /// # Errors
     /// When signals cannot be waited for, or it ended badly.
-    pub fn wait_for_signal(self) -> CommandResult {
-        runtime()?.block_on(async {
-            signal().await.map_err(|error| failed("waiting for the end")(&error))?;
-            tracing::info!("stopping: running requests end first");
-            self.handle.stop(true).await;
-            Ok::<_, CommandError>(())
-        })?;
-        self.join()
+    pub fn wait(self, end: EndSignals) -> CommandResult {
+        end.wait()?;
+        tracing::info!("stopping: running requests end first");
+        self.stop()
     }
 
     fn join(self) -> CommandResult {
@@ -231,19 +227,55 @@ fn runtime() -> CommandResult<tokio::runtime::Runtime> {
         .map_err(|error| failed("the runtime cannot start")(&error))
 }
 
-#[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt,
-        _ = terminate.recv() => Ok(()),
-    }
+/// SIGINT and SIGTERM, caught from the moment this is made; the process then ends in good order.
+pub struct EndSignals {
+    runtime: tokio::runtime::Runtime,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
 }
 
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+impl EndSignals {
+    /// Catches them from now on.
+    ///
+    /// # Errors
+    /// When the operating system does not let us.
+    #[cfg(unix)]
+    pub fn catch() -> CommandResult<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let runtime = runtime()?;
+        let entered = runtime.enter();
+        let catch = |kind| signal(kind).map_err(|error| failed("signals cannot be caught")(&error));
+        let (interrupt, terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
+        drop(entered);
+        Ok(Self { runtime, interrupt, terminate })
+    }
+
+    /// Catches Ctrl-C.
+    ///
+    /// # Errors
+    /// When the runtime cannot start.
+    #[cfg(not(unix))]
+    pub fn catch() -> CommandResult<Self> {
+        Ok(Self { runtime: runtime()? })
+    }
+
+    #[cfg(unix)]
+    fn wait(mut self) -> CommandResult {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+        });
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn wait(self) -> CommandResult {
+        self.runtime.block_on(tokio::signal::ctrl_c()).map_err(|error| failed("waiting for the end")(&error))
+    }
 }
 
 /// `callout serve`.
@@ -253,6 +285,7 @@ async fn signal() -> std::io::Result<()> {
 pub fn serve(arguments: ServeArguments) -> CommandResult {
     logging::start(arguments.log_json, "info");
     let settings = arguments.settings()?;
+    let end = EndSignals::catch()?;
     let server = start(&settings)?;
     let address = server.address();
     println!("Callout listens on http://{address}\n服务地址 http://{address}");
@@ -273,7 +306,7 @@ pub fn serve(arguments: ServeArguments) -> CommandResult {
              \"name\": \"curl\", \"platform\": \"desk\"}}}}\nEND"
         );
     }
-    server.wait_for_signal()
+    server.wait(end)
 }
 
 /// `callout migrate`.

@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use crate::arguments::PHOTO_FOLDER;
 use crate::desk::{Desk, DeskError, Http};
-use crate::server::{self, Started};
+use crate::server::{self, EndSignals, Started};
 use crate::{CommandError, CommandResult};
 use callout_mobile_sdk::synthetic::city::CHENGWAN;
 use callout_server::photos::store::PhotoStoreSettings;
@@ -138,8 +138,8 @@ impl House {
     ///
     /// # Errors
     /// When waiting for that fails.
-    pub fn wait(self) -> CommandResult {
-        self.server.wait_for_signal()
+    pub fn wait(self, end: EndSignals) -> CommandResult {
+        self.server.wait(end)
     }
 
     /// Stops the server.

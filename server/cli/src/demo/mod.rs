@@ -18,6 +18,7 @@ mod table;
 mod time_zone;
 
 use crate::arguments::DemoArguments;
+use crate::server::EndSignals;
 use crate::{CommandError, CommandResult, logging};
 use callout_sync_protocol::time::Timestamp;
 use house::{House, desk_failed};
@@ -56,8 +57,10 @@ pub fn run(arguments: DemoArguments) -> CommandResult {
         return Err(CommandError::new("the demo did not hold"));
     }
     if arguments.serve {
+        // Caught only now: until here, Ctrl-C simply ends the demo.
+        let end = EndSignals::catch()?;
         progress.text(&leave_running(&house));
-        house.wait()
+        house.wait(end)
     } else {
         house.close()
     }
