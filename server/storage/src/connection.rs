@@ -40,6 +40,17 @@ macro_rules! locked {
 }
 pub(crate) use locked;
 
+/// Loads the rows of a query and locks them until the transaction ends, in the query's order.
+macro_rules! locked_all {
+    ($connection:expr, $query:expr) => {
+        match $connection {
+            $crate::connection::AnyConnection::Sqlite(concrete) => $query.load(concrete),
+            $crate::connection::AnyConnection::Postgres(concrete) => $query.for_update().load(concrete),
+        }
+    };
+}
+pub(crate) use locked_all;
+
 /// A failure after which the same unit of work may succeed when it runs again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {

@@ -1,6 +1,6 @@
 //! Field tests: one visit's evidence, and whether it counts. What does not belong here: blocks and photos themselves.
 
-use crate::connection::{Tx, each_backend, locked};
+use crate::connection::{Tx, each_backend, locked, locked_all};
 use crate::error::StorageError;
 use crate::names::{MAX_PAGE, Page, RegionScope, Standing, in_scope, keyset, text_enum, updated};
 use crate::schema::{field_tests, work_orders};
@@ -136,6 +136,19 @@ impl Tx {
     /// The test of an id, locked until the unit of work ends.
     pub fn field_test_lock(&mut self, id: FieldTestId) -> Result<Option<FieldTest>, StorageError> {
         self.run(|c| locked!(c, field_tests::table.find(bind(&id))))
+    }
+
+    /// Those of these tests that exist, locked until the unit of work ends, in the order of their ids. One query for all.
+    pub fn field_test_list_lock(&mut self, ids: &[FieldTestId]) -> Result<Vec<FieldTest>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run(|c| {
+            locked_all!(
+                c,
+                field_tests::table.filter(field_tests::id.eq_any(ids.iter().map(bind))).order(field_tests::id)
+            )
+        })
     }
 
     /// An order's tests, oldest first, at most 500.

@@ -137,6 +137,23 @@ impl Tx {
         Ok(present)
     }
 
+    /// Which of these blocks (at most 256) are here, whether they count, and if not, why.
+    pub fn sample_block_standings(
+        &mut self,
+        hashes: &[BlockHash],
+    ) -> Result<Vec<(BlockHash, Standing, Option<Rejection>)>, StorageError> {
+        let hashes = &hashes[..hashes.len().min(callout_sync_protocol::version::MAX_BLOCKS)];
+        if hashes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run(|c| {
+            sample_blocks::table
+                .filter(sample_blocks::hash.eq_any(hashes.iter().map(bind)))
+                .select((sample_blocks::hash, sample_blocks::standing, sample_blocks::standing_reason))
+                .load(c)
+        })
+    }
+
     /// A test's blocks without their bytes, by operator and number, at most 4096.
     pub fn sample_block_list_by_test(&mut self, id: FieldTestId) -> Result<Vec<SampleBlock>, StorageError> {
         self.run(|c| {

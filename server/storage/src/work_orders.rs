@@ -1,7 +1,7 @@
 //! Work orders: what T1 and the field do about one network complaint. What does not belong here: the transitions' rules.
 
 use crate::complaints::Complaint;
-use crate::connection::{Tx, locked};
+use crate::connection::{Tx, locked, locked_all};
 use crate::error::StorageError;
 use crate::names::{MAX_PAGE, Page, RegionScope, in_scope, keyset, updated};
 use crate::schema::{complaints, work_orders};
@@ -190,6 +190,19 @@ impl Tx {
     /// The order of an id, locked until the unit of work ends. Lock several in the order of their ids.
     pub fn work_order_lock(&mut self, id: WorkOrderId) -> Result<Option<WorkOrder>, StorageError> {
         self.run(|c| locked!(c, work_orders::table.find(bind(&id))))
+    }
+
+    /// Those of these orders that exist, locked until the unit of work ends, in the order of their ids. One query for all.
+    pub fn work_order_list_lock(&mut self, ids: &[WorkOrderId]) -> Result<Vec<WorkOrder>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run(|c| {
+            locked_all!(
+                c,
+                work_orders::table.filter(work_orders::id.eq_any(ids.iter().map(bind))).order(work_orders::id)
+            )
+        })
     }
 
     /// The order that a complaint became.
