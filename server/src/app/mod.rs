@@ -16,6 +16,7 @@ pub mod regions;
 pub mod replies;
 pub mod revisits;
 pub mod sessions;
+pub mod sync;
 pub mod tokens;
 pub mod tracking_tickets;
 pub mod users;

@@ -12,7 +12,7 @@ use crate::app::events::{EventDraft, Subject};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use callout_storage::devices::Device;
-use callout_storage::sessions::{RefreshToken, Session};
+use callout_storage::sessions::{RefreshToken, Session, SessionStanding};
 use callout_storage::users::User;
 use callout_storage::{RegionScope, Tx};
 use callout_sync_protocol::ids::{DeviceId, SessionId};
@@ -258,15 +258,22 @@ impl App {
         }
     }
 
+    /// The caller's account, provided that session, device and user still stand; for units of work that no region bounds.
+    ///
+    /// # Errors
+    /// `session-revoked` when one of them was ended after the token was issued.
+    pub(crate) fn caller_standing(&self, tx: &mut Tx, caller: &Caller) -> AppResult<SessionStanding> {
+        tx.session_standing(caller.session_id)?
+            .filter(|standing| standing.stands && standing.user_id == caller.user_id)
+            .ok_or_else(revoked)
+    }
+
     /// The caller's account and regions, provided that session, device and user still stand. Every unit of work begins with it.
     ///
     /// # Errors
     /// `session-revoked` when one of them was ended after the token was issued.
     pub fn caller_scope(&self, tx: &mut Tx, caller: &Caller) -> AppResult<RegionScope> {
-        let standing = tx.session_standing(caller.session_id)?.ok_or_else(revoked)?;
-        if !standing.stands || standing.user_id != caller.user_id {
-            return Err(revoked());
-        }
+        let standing = self.caller_standing(tx, caller)?;
         Ok(if standing.all_regions {
             RegionScope::All
         } else {

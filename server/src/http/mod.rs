@@ -18,6 +18,7 @@ pub mod replies;
 pub mod revisits;
 pub mod routes;
 pub mod sessions;
+pub mod sync;
 pub mod tracking_tickets;
 pub mod users;
 pub mod work_orders;
@@ -60,6 +61,7 @@ pub fn nouns() -> Vec<Noun> {
         replies,
         revisits,
         tracking_tickets,
+        sync,
         photo_uploads,
         photos,
         health

@@ -1,0 +1,131 @@
+//! What changed for a tester: the feed after the phone's cursor, and what the server wants of the phone.
+
+use crate::app::App;
+use crate::app::access::Caller;
+use crate::app::error::AppResult;
+use callout_storage::Tx;
+use callout_storage::complaints::Complaint;
+use callout_storage::feeds::{FeedEntry, FeedEntryKind, FeedState};
+use callout_storage::work_orders::WorkOrder;
+use callout_sync_protocol::ids::{PhotoId, UserId};
+use callout_sync_protocol::sync::{Change, Cursor, Directive, SyncRequest};
+use callout_sync_protocol::work_orders::{CustomerContact, LeftReason, WorkOrderView};
+
+/// Photos named in one answer; the others are named when these have come.
+const MAX_PHOTOS_WANTED: u32 = 100;
+
+/// A page ends when its texts reach so many bytes. One order's texts take 3 MB at the very most, so that with them a message
+/// stays below its bound.
+const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
+
+/// A page of changes.
+pub(super) struct ChangesPage {
+    /// The phone's copy is void.
+    pub reset: bool,
+    /// The changes, oldest first.
+    pub changes: Vec<Change>,
+    /// Where the feed ends after them.
+    pub cursor: Cursor,
+    /// More wait.
+    pub has_more: bool,
+    /// Photos of this phone whose bytes are missing.
+    pub photos_wanted: Vec<PhotoId>,
+}
+
+/// What the server wants of the phone beside the changes.
+pub(super) fn directives(photos_wanted: Vec<PhotoId>, clock_ahead_ms: Option<i64>) -> Vec<Directive> {
+    let photos = (!photos_wanted.is_empty()).then_some(Directive::PhotosWanted { photo_ids: photos_wanted });
+    let clock = clock_ahead_ms.map(|ahead_ms| Directive::ClockSkewed { ahead_ms });
+    photos.into_iter().chain(clock).collect()
+}
+
+/// Where reading goes on; `None` when the cursor is of another life of the feed, or has missed tombstones that are gone.
+fn cursor_resume(cursor: Cursor, feed: &FeedState) -> Option<u64> {
+    let is_good = cursor.epoch == feed.epoch
+        && cursor.number >= feed.compacted_through
+        // A database restored without telling: it would give numbers again that this phone has passed.
+        && cursor.number <= feed.last_number;
+    is_good.then_some(cursor.number)
+}
+
+impl App {
+    /// The tester's changes after the request's cursor. Three queries when there are none.
+    pub(super) fn changes_read(&self, tx: &mut Tx, caller: &Caller, request: &SyncRequest) -> AppResult<ChangesPage> {
+        self.caller_standing(tx, caller)?;
+        let feed = tx.feed_state(caller.user_id)?;
+        let resumed = request.cursor.and_then(|cursor| cursor_resume(cursor, &feed));
+        let after = resumed.unwrap_or(0);
+        let wanted = request.changes_wanted();
+        let entries = if after < feed.last_number {
+            tx.feed_page(caller.user_id, after, u32::try_from(wanted).unwrap_or(u32::MAX))?
+        } else {
+            Vec::new()
+        };
+        let is_full = entries.len() >= wanted;
+        let mut changes = Vec::with_capacity(entries.len());
+        let (mut number, mut bytes, mut is_cut) = (after, 0, false);
+        for (entry, order, complaint) in entries {
+            if bytes > MAX_PAGE_BYTES {
+                is_cut = true;
+                break;
+            }
+            bytes += text_bytes(&order, &complaint);
+            number = entry.number;
+            let change = change_of(&entry, order, complaint, caller.user_id);
+            // Who begins anew has nothing that could leave.
+            if resumed.is_some() || matches!(change, Change::Changed { .. }) {
+                changes.push(change);
+            }
+        }
+        if !is_full && !is_cut {
+            // All there is was read, from one snapshot.
+            number = feed.last_number;
+        }
+        let photos_wanted = tx.photo_ids_wanted(caller.user_id, caller.device_id, MAX_PHOTOS_WANTED)?;
+        Ok(ChangesPage {
+            reset: request.cursor.is_some() && resumed.is_none(),
+            changes,
+            cursor: Cursor { epoch: feed.epoch, number },
+            has_more: number < feed.last_number,
+            photos_wanted,
+        })
+    }
+}
+
+fn text_bytes(order: &WorkOrder, complaint: &Complaint) -> usize {
+    complaint.description.len() + order.address.len() + order.return_reasons.iter().map(String::len).sum::<usize>()
+}
+
+fn change_of(entry: &FeedEntry, order: WorkOrder, complaint: Complaint, tester: UserId) -> Change {
+    match entry.kind {
+        FeedEntryKind::Changed if order.assigned_to == Some(tester) => {
+            Change::Changed { order: Box::new(work_order_view(order, complaint)) }
+        }
+        // Whoever does not have the order does not get the customer's contact, whatever the entry says (R-PRIVACY-1).
+        FeedEntryKind::Changed => Change::Left { id: order.id, reason: LeftReason::Reassigned },
+        FeedEntryKind::Left => Change::Left { id: order.id, reason: entry.left_reason.unwrap_or(LeftReason::Finished) },
+    }
+}
+
+/// The order as its tester's phone holds it, with the customer's contact.
+fn work_order_view(order: WorkOrder, complaint: Complaint) -> WorkOrderView {
+    WorkOrderView {
+        position: order.position(),
+        appointment: order.appointment(),
+        id: order.id,
+        version: order.version,
+        number: order.number,
+        state: order.state,
+        urgency: order.urgency,
+        symptom: complaint.symptom,
+        generation: complaint.generation,
+        description: complaint.description,
+        address: order.address,
+        customer: CustomerContact { name: complaint.customer_name, phone: complaint.customer_phone },
+        due_at: order.due_at,
+        field_test_id: order.field_test_id,
+        return_reasons: order.return_reasons,
+        photo_consent: order.photo_consent,
+        utc_offset_minutes: order.utc_offset_minutes,
+    }
+}

@@ -1,0 +1,98 @@
+//! A phone's sync: one framed message in, one out (`sync-protocol/SPEC.md`).
+
+use super::blocking;
+use super::problem::Problem;
+use super::routes::routes;
+use crate::app::App;
+use crate::app::access::Caller;
+use crate::app::error::{AppError, AppResult};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::BytesMut;
+use callout_sync_protocol::frame::{FrameError, frame_decode, frame_encode};
+use callout_sync_protocol::problem::ProblemType;
+use callout_sync_protocol::sync::SyncRequest;
+use callout_sync_protocol::version::{MAX_FRAME_BYTES, MEDIA_TYPE, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST};
+use futures_util::StreamExt;
+use utoipa::OpenApi;
+
+routes! {
+    POST "/v1/sync" => sync: Sync;
+}
+
+/// The documentation of these routes.
+#[derive(OpenApi)]
+#[openapi(paths(sync))]
+pub struct Api;
+
+fn frame_problem(error: FrameError) -> AppError {
+    let problem = match &error {
+        FrameError::UnsupportedVersion(_) => ProblemType::UnsupportedVersion,
+        FrameError::TooLarge => ProblemType::TooLarge,
+        FrameError::NotAFrame | FrameError::Compression | FrameError::Message(_) | FrameError::TrailingBytes => {
+            ProblemType::MalformedRequest
+        }
+    };
+    AppError::new(problem, error.to_string())
+}
+
+/// Reads a frame from the wire, never more than a frame may have. A version that is not served is told at the first byte,
+/// whatever follows it.
+async fn frame_read(request: &HttpRequest, mut payload: web::Payload) -> AppResult<BytesMut> {
+    let is_ours = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| {
+        value.to_str().is_ok_and(|value| {
+            value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(MEDIA_TYPE))
+        })
+    });
+    if !is_ours {
+        return Err(AppError::new(ProblemType::UnsupportedMediaType, format!("send the body as {MEDIA_TYPE}")));
+    }
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut frame = BytesMut::with_capacity(declared.unwrap_or(0usize).min(MAX_FRAME_BYTES));
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| AppError {
+            cause: Some(error.to_string().into()),
+            ..AppError::new(ProblemType::MalformedRequest, "the body ended early")
+        })?;
+        if let (true, Some(&version)) = (frame.is_empty(), chunk.first())
+            && !(PROTOCOL_VERSION_OLDEST..=PROTOCOL_VERSION).contains(&version)
+        {
+            return Err(frame_problem(FrameError::UnsupportedVersion(version)));
+        }
+        if frame.len() + chunk.len() > MAX_FRAME_BYTES {
+            return Err(frame_problem(FrameError::TooLarge));
+        }
+        frame.extend_from_slice(&chunk);
+    }
+    Ok(frame)
+}
+
+/// A phone's round trip: commands, sealed sample blocks and a cursor in; outcomes and changes out.
+///
+/// Body and answer are frames: one byte version, one byte flags, one CBOR item, compressed with zstd where that is shorter. What
+/// a single command or block lacks is its outcome in the answer, not a problem.
+#[utoipa::path(post, path = "/v1/sync", tag = "sync",
+    request_body(content = Vec<u8>, content_type = "application/vnd.callout.sync", description = "A framed `SyncRequest`, at most 4 MiB"),
+    responses(
+        (status = 200, description = "A framed `SyncResponse`", body = Vec<u8>, content_type = "application/vnd.callout.sync"),
+        (status = 400, description = "Not a frame, or not the expected message", body = Problem),
+        (status = 403, description = "Another device's message", body = Problem),
+        (status = 413, description = "More bytes or entries than allowed", body = Problem),
+        (status = 415, body = Problem),
+        (status = 426, description = "A protocol version that is not served", body = Problem),
+    ))]
+async fn sync(
+    app: web::Data<App>,
+    caller: Caller,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> AppResult<HttpResponse> {
+    let frame = frame_read(&request, payload).await?;
+    let answer = blocking(move || {
+        let message: SyncRequest = frame_decode(&frame).map_err(frame_problem)?;
+        drop(frame);
+        Ok(frame_encode(&app.sync(&caller, &message)?))
+    })
+    .await?;
+    Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(answer))
+}
