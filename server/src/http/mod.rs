@@ -2,6 +2,7 @@
 
 pub mod complaints;
 pub mod extract;
+pub mod field_tests;
 pub mod guard;
 pub mod handoffs;
 pub mod health;
@@ -13,10 +14,12 @@ pub mod photo_uploads;
 pub mod photos;
 pub mod positions;
 pub mod problem;
+pub mod quarantine;
 pub mod regions;
 pub mod replies;
 pub mod revisits;
 pub mod routes;
+pub mod samples_csv;
 pub mod sessions;
 pub mod sync;
 pub mod tracking_tickets;
@@ -61,6 +64,8 @@ pub fn nouns() -> Vec<Noun> {
         replies,
         revisits,
         tracking_tickets,
+        field_tests,
+        quarantine,
         sync,
         photo_uploads,
         photos,

@@ -79,30 +79,16 @@ impl Office {
         let clock = Arc::new(SteppedClock(AtomicI64::new(START.parse::<Timestamp>().unwrap().unix_micros())));
         let env = Env::new(clock.clone(), Arc::new(Counter(AtomicU64::new(1))));
         let app = App::new(storage.clone(), env, AppConfig::default()).unwrap();
-        let region = app.env.id();
-        let now = app.env.now();
-        let square = serde_json::json!({ "type": "Polygon",
-            "coordinates": [[[114.0, 30.0], [115.0, 30.0], [115.0, 31.0], [114.0, 31.0], [114.0, 30.0]]] });
-        storage
-            .write("region", |tx| {
-                tx.region_insert(&Region {
-                    id: region,
-                    name: "武昌".into(),
-                    boundary: square.clone(),
-                    min_latitude_e6: 30_000_000,
-                    max_latitude_e6: 31_000_000,
-                    min_longitude_e6: 114_000_000,
-                    max_longitude_e6: 115_000_000,
-                    utc_offset_minutes: 480,
-                    created_at: now,
-                    updated_at: now,
-                    version: 1,
-                })
-            })
-            .unwrap();
+        let region = region(&app, &storage, "武昌");
         let (t1, _) = person(&app, &storage, region, Role::T1Dispatcher);
         let (lead, _) = person(&app, &storage, region, Role::RegionalLead);
         Self { app, storage, region, t1, lead, clock, orders_made: AtomicU64::new(0), _folder: folder }
+    }
+
+    /// A lead of another region, who sees nothing of this one.
+    pub fn lead_elsewhere(&self) -> Caller {
+        let elsewhere = region(&self.app, &self.storage, "汉口");
+        person(&self.app, &self.storage, elsewhere, Role::RegionalLead).0
     }
 
     pub fn now(&self) -> Timestamp {
@@ -411,6 +397,26 @@ pub fn rejection(result: &CommandResult) -> &Rejection {
 
 pub fn all_accepted(results: &[CommandResult]) -> bool {
     results.iter().all(|result| matches!(result, CommandResult::Accepted { .. }))
+}
+
+fn region(app: &App, storage: &Storage, name: &str) -> RegionId {
+    let now = app.env.now();
+    let region = Region {
+        id: app.env.id(),
+        name: name.into(),
+        boundary: serde_json::json!({ "type": "Polygon",
+            "coordinates": [[[114.0, 30.0], [115.0, 30.0], [115.0, 31.0], [114.0, 31.0], [114.0, 30.0]]] }),
+        min_latitude_e6: 30_000_000,
+        max_latitude_e6: 31_000_000,
+        min_longitude_e6: 114_000_000,
+        max_longitude_e6: 115_000_000,
+        utc_offset_minutes: 480,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    };
+    storage.write("region", |tx| tx.region_insert(&region)).unwrap();
+    region.id
 }
 
 fn person(app: &App, storage: &Storage, region: RegionId, role: Role) -> (Caller, SigningKey) {

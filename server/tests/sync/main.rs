@@ -4,4 +4,5 @@
 mod blocks;
 mod changes;
 mod commands;
+mod field_tests;
 mod fixture;

@@ -1,0 +1,101 @@
+//! Reviews: the regional lead approves a test with a plan, or sends it back with reasons (R-REVIEW-1).
+//!
+//! What does not belong here: when that is possible (`workflow::work_orders`), what the lead looks at (`field_tests`).
+
+use super::App;
+use super::access::Caller;
+use super::error::{AppError, AppResult};
+use super::field_tests::{FieldTestSeen, evidence_standing};
+use crate::workflow::reviews::ReviewPlan;
+use crate::workflow::work_orders::{WorkOrderCommand, WorkOrderFacts};
+use callout_storage::Standing;
+use callout_storage::field_tests::FieldTestState;
+use callout_storage::reviews::{Review, ReviewDecision};
+use callout_sync_protocol::ids::FieldTestId;
+use callout_sync_protocol::problem::ProblemType;
+use serde_json::json;
+
+/// What a lead decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReviewVerdict {
+    /// The test is good; this is the plan.
+    Approve(ReviewPlan),
+    /// The test is not; these are the reasons, for the tester to read.
+    SendBack(Vec<String>),
+}
+
+impl App {
+    /// Reviews the order's current test.
+    ///
+    /// # Errors
+    /// `illegal-transition` when the test does not wait for a review, `evidence-missing` when something that it cites has not
+    /// arrived or does not count and it is to be approved; nothing has changed then.
+    pub fn field_test_review(
+        &self,
+        caller: &Caller,
+        id: FieldTestId,
+        verdict: &ReviewVerdict,
+    ) -> AppResult<FieldTestSeen> {
+        let not_found = || AppError::not_found("field test");
+        self.storage.write("field_test_review", |tx| {
+            let work_order_id = tx.field_test_by_id(id)?.ok_or_else(not_found)?.work_order_id;
+            let mut order = self.work_order_for(tx, caller, work_order_id).map_err(|error| match error.problem {
+                ProblemType::NotFound => not_found(),
+                _ => error,
+            })?;
+            let mut test = tx.field_test_lock(id)?.ok_or_else(not_found)?;
+            if order.field_test_id != Some(id) || test.standing != Standing::Accepted {
+                return Err(AppError::new(ProblemType::IllegalTransition, "the test is not the order's current one"));
+            }
+            let blocks = tx.sample_block_list_by_test(id)?;
+            let photos = tx.photo_list_by_test(id)?;
+            let evidence_arrived = test
+                .submission
+                .as_ref()
+                .is_some_and(|submission| evidence_standing(submission, &blocks, &photos).is_complete);
+            let facts = WorkOrderFacts { evidence_arrived, ..self.work_order_facts(tx, &order)? };
+            let (command, decision) = match verdict {
+                ReviewVerdict::Approve(plan) => {
+                    (WorkOrderCommand::ReviewApprove(plan.clone()), ReviewDecision::Approve)
+                }
+                ReviewVerdict::SendBack(reasons) => {
+                    (WorkOrderCommand::ReviewSendBack { reasons: reasons.clone() }, ReviewDecision::SendBack)
+                }
+            };
+            let plan = match verdict {
+                ReviewVerdict::Approve(plan) => Some(plan),
+                ReviewVerdict::SendBack(_) => None,
+            };
+            let review = Review {
+                id: self.env.id(),
+                field_test_id: id,
+                work_order_id,
+                reviewer_id: caller.user_id,
+                decision,
+                reasons: match verdict {
+                    ReviewVerdict::Approve(_) => Vec::new(),
+                    ReviewVerdict::SendBack(reasons) => reasons.clone(),
+                },
+                quick_relief: plan.map(|plan| plan.quick_relief.clone()),
+                cure: plan.map(|plan| plan.cure.clone()),
+                rung: plan.map(|plan| plan.kind.as_str().to_owned()),
+                submission_number: test.submission_count,
+                created_at: self.env.now(),
+            };
+            let detail = json!({
+                "field_test_id": id, "review_id": review.id, "submission_number": review.submission_number,
+                "kind": plan.map(|plan| plan.kind),
+            });
+            // The test before the command, which tells the tester's feed: the order of the locks.
+            test.state = match decision {
+                ReviewDecision::Approve => FieldTestState::Approved,
+                ReviewDecision::SendBack => FieldTestState::SentBack,
+            };
+            tx.field_test_update(&mut test)?;
+            self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
+            tx.review_insert(&review)?;
+            Ok::<_, AppError>(())
+        })?;
+        self.field_test_show(caller, id)
+    }
+}

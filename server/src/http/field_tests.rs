@@ -1,0 +1,455 @@
+//! Field tests at the desks: the evidence, its samples, and the lead's review.
+
+use super::blocking;
+use super::positions::PositionView;
+use super::problem::Problem;
+use super::routes::routes;
+use super::samples_csv;
+use crate::app::App;
+use crate::app::access::Caller;
+use crate::app::error::{AppError, AppResult};
+use crate::app::field_tests::FieldTestSeen;
+use crate::app::reviews::ReviewVerdict;
+use crate::workflow::field_tests::TestFinding;
+use crate::workflow::reviews::{PlanKind, ReviewPlan};
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use bytes::Bytes;
+use callout_storage::Standing;
+use callout_storage::field_tests::FieldTestState;
+use callout_storage::photos::{Photo, PhotoState};
+use callout_storage::reviews::{Review, ReviewDecision};
+use callout_storage::sample_blocks::SampleBlock;
+use callout_sync_protocol::commands::{AffectedService, Findings};
+use callout_sync_protocol::ids::{DeviceId, FieldTestId, PhotoId, UserId, WorkOrderId};
+use callout_sync_protocol::operators::Operator;
+use callout_sync_protocol::photos::PhotoPurpose;
+use callout_sync_protocol::problem::Rejection;
+use callout_sync_protocol::samples::{BlockHash, KpiReport};
+use callout_sync_protocol::time::Timestamp;
+use callout_sync_protocol::work_orders::NetworkGeneration;
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use utoipa::{IntoParams, OpenApi, ToSchema};
+use uuid::Uuid;
+
+routes! {
+    GET "/v1/work-orders/{id}/field-tests" => field_test_list: FieldTestRead;
+    GET "/v1/field-tests/{id}" => field_test_show: FieldTestRead;
+    GET "/v1/field-tests/{id}/samples" => field_test_samples: FieldTestRead;
+    POST "/v1/field-tests/{id}/review" => field_test_review: FieldTestReview;
+}
+
+/// The documentation of these routes.
+#[derive(OpenApi)]
+#[openapi(paths(field_test_list, field_test_show, field_test_samples, field_test_review))]
+pub struct Api;
+
+/// Why something does not count.
+#[derive(Serialize, ToSchema)]
+pub struct ReasonView {
+    /// The problem's name, such as `not-assigned`.
+    problem: &'static str,
+    /// The title in English.
+    title: &'static str,
+    /// The title in Chinese.
+    title_zh: &'static str,
+    /// What exactly.
+    detail: String,
+}
+
+impl From<Rejection> for ReasonView {
+    fn from(rejection: Rejection) -> Self {
+        let problem = rejection.problem;
+        Self {
+            problem: problem.slug(),
+            title: problem.title_en(),
+            title_zh: problem.title_zh(),
+            detail: rejection.detail,
+        }
+    }
+}
+
+/// What the tester found at the place (R-TEST-2, R-VISIT-3).
+#[derive(Serialize, ToSchema)]
+pub struct FindingsView {
+    /// The customer's problem as found.
+    problem: String,
+    /// Which network generation suffers.
+    generation: NetworkGeneration,
+    /// `voice`, `data` or `both`.
+    #[schema(value_type = String)]
+    service: AffectedService,
+    /// When it appears.
+    occurs: String,
+    /// The exact address.
+    address: String,
+    /// The exact place.
+    position: Option<PositionView>,
+    /// How the competitors cover the place.
+    competitor_coverage: String,
+    /// Sites that serve the place.
+    serving_sites: Vec<String>,
+    /// Planned sites nearby.
+    planned_sites: Vec<String>,
+    /// Competitors' and the tower company's resources that could be used.
+    shareable_resources: Vec<String>,
+    /// The customer's most pressing need.
+    pressing_need: String,
+    /// A direct contact was left.
+    contact_left: bool,
+    /// The customer was told of the revisit call.
+    revisit_announced: bool,
+}
+
+impl From<Findings> for FindingsView {
+    fn from(findings: Findings) -> Self {
+        Self {
+            problem: findings.problem,
+            generation: findings.generation,
+            service: findings.service,
+            occurs: findings.occurs,
+            address: findings.address,
+            position: findings.position.map(PositionView::from),
+            competitor_coverage: findings.competitor_coverage,
+            serving_sites: findings.serving_sites,
+            planned_sites: findings.planned_sites,
+            shareable_resources: findings.shareable_resources,
+            pressing_need: findings.pressing_need,
+            contact_left: findings.contact_left,
+            revisit_announced: findings.revisit_announced,
+        }
+    }
+}
+
+/// Why a network was not tested (R-TEST-1).
+#[derive(Serialize, ToSchema)]
+pub struct MissingOperatorView {
+    /// Whose.
+    operator: Operator,
+    /// Why.
+    reason: String,
+}
+
+/// A sealed block.
+#[derive(Serialize, ToSchema)]
+pub struct SampleBlockView {
+    /// Its content address: BLAKE3, in hexadecimal.
+    #[schema(value_type = String)]
+    hash: BlockHash,
+    /// Whose network.
+    operator: Operator,
+    /// Its number within test and operator, from 0.
+    sequence: u32,
+    /// How many samples.
+    sample_count: u32,
+    /// How many bytes.
+    byte_length: u32,
+    /// `accepted`, or `quarantined`: kept, but no evidence.
+    #[schema(value_type = String)]
+    standing: Standing,
+    /// Why it is no evidence.
+    standing_reason: Option<ReasonView>,
+    /// When it arrived.
+    received_at: Timestamp,
+}
+
+/// A photo.
+#[derive(Serialize, ToSchema)]
+pub struct PhotoView {
+    /// The photo.
+    id: PhotoId,
+    /// `announced`, `stored` or `refused`.
+    #[schema(value_type = String)]
+    state: PhotoState,
+    /// What it shows.
+    #[schema(value_type = String)]
+    purpose: PhotoPurpose,
+    /// When it was taken, by the phone's clock.
+    captured_at: Timestamp,
+    /// Where.
+    position: Option<PositionView>,
+    /// How many bytes.
+    byte_length: u64,
+    /// In pixels, once stored.
+    width: Option<i32>,
+    /// In pixels, once stored.
+    height: Option<i32>,
+    /// `accepted`, or `quarantined`: kept, but no evidence.
+    #[schema(value_type = String)]
+    standing: Standing,
+    /// Why it is no evidence, or was refused.
+    standing_reason: Option<ReasonView>,
+}
+
+/// One operator's figures.
+#[derive(Serialize, ToSchema)]
+pub struct OperatorKpiView {
+    /// Whose network.
+    operator: Operator,
+    /// Coverage, weakness, grades and distributions, together and by technology.
+    #[schema(value_type = Object)]
+    kpi: KpiReport,
+}
+
+/// A review.
+#[derive(Serialize, ToSchema)]
+pub struct ReviewView {
+    /// The review.
+    id: Uuid,
+    /// Who reviewed.
+    reviewer_id: UserId,
+    /// `approve` or `send_back`.
+    #[schema(value_type = String)]
+    decision: ReviewDecision,
+    /// Why it was sent back.
+    reasons: Vec<String>,
+    /// What is done now.
+    quick_relief: Option<String>,
+    /// What is done for good.
+    cure: Option<String>,
+    /// What kind of work the cure is: `optimise`, `fault`, `retrofit` or `build`.
+    kind: Option<String>,
+    /// Which hand-in it judged, from 1.
+    submission_number: u32,
+    /// When.
+    created_at: Timestamp,
+}
+
+/// A field test.
+#[derive(Serialize, ToSchema)]
+pub struct FieldTestView {
+    /// The test.
+    id: FieldTestId,
+    /// The order that it was made for.
+    work_order_id: WorkOrderId,
+    /// Who made it.
+    tester_id: UserId,
+    /// On which phone.
+    device_id: DeviceId,
+    /// `accepted`, or `quarantined`: kept, but no evidence.
+    #[schema(value_type = String)]
+    standing: Standing,
+    /// Why it is no evidence.
+    standing_reason: Option<ReasonView>,
+    /// `begun`, `submitted`, `sent_back` or `approved`.
+    #[schema(value_type = String)]
+    state: FieldTestState,
+    /// When it began, by the phone's clock.
+    begun_at: Timestamp,
+    /// When it was handed in last, by the phone's clock.
+    submitted_at: Option<Timestamp>,
+    /// How often it was handed in.
+    submission_count: u32,
+    /// What the tester found.
+    findings: Option<FindingsView>,
+    /// Networks that were not tested, and why.
+    missing_operators: Vec<MissingOperatorView>,
+    /// Its blocks.
+    blocks: Vec<SampleBlockView>,
+    /// Cited blocks that have not arrived.
+    #[schema(value_type = Vec<String>)]
+    missing_blocks: Vec<BlockHash>,
+    /// Its photos.
+    photos: Vec<PhotoView>,
+    /// The operators side by side, over the blocks that count.
+    operators: Vec<OperatorKpiView>,
+    /// What the server finds remarkable, once it is handed in; each has a `kind`.
+    #[schema(value_type = Vec<Object>)]
+    automatic_findings: Vec<TestFinding>,
+    /// Its reviews, oldest first.
+    reviews: Vec<ReviewView>,
+}
+
+/// An order's tests, oldest first.
+#[derive(Serialize, ToSchema)]
+pub struct FieldTestList {
+    /// The tests.
+    items: Vec<FieldTestView>,
+}
+
+/// A lead's decision (R-REVIEW-1).
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "decision", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ReviewBody {
+    /// The test is good; the plan.
+    Approve {
+        /// Quick relief now.
+        quick_relief: String,
+        /// The cure later.
+        cure: String,
+        /// What kind of work the cure is: `optimise` (default), `fault`, `retrofit` or `build`.
+        #[serde(default = "optimise")]
+        #[schema(value_type = String, example = "optimise")]
+        kind: PlanKind,
+    },
+    /// The test is not.
+    SendBack {
+        /// Why, for the tester to read.
+        reasons: Vec<String>,
+    },
+}
+
+fn optimise() -> PlanKind {
+    PlanKind::Optimise
+}
+
+/// Which samples.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct SamplesQuery {
+    /// Only this operator's.
+    operator: Option<Operator>,
+}
+
+fn block_view(block: SampleBlock) -> SampleBlockView {
+    SampleBlockView {
+        hash: block.hash,
+        operator: block.operator,
+        sequence: block.sequence,
+        sample_count: block.sample_count,
+        byte_length: block.byte_length,
+        standing: block.standing,
+        standing_reason: block.standing_reason.map(ReasonView::from),
+        received_at: block.received_at,
+    }
+}
+
+fn photo_view(photo: Photo) -> PhotoView {
+    let degrees = |e6: i32| f64::from(e6) / 1e6;
+    let place = photo.latitude_e6.zip(photo.longitude_e6);
+    PhotoView {
+        id: photo.id,
+        state: photo.state,
+        purpose: photo.purpose,
+        captured_at: photo.captured_at,
+        position: place
+            .map(|(latitude, longitude)| PositionView { latitude: degrees(latitude), longitude: degrees(longitude) }),
+        byte_length: photo.byte_length,
+        width: photo.width,
+        height: photo.height,
+        standing: photo.standing,
+        standing_reason: photo.standing_reason.or(photo.refusal).map(ReasonView::from),
+    }
+}
+
+fn review_view(review: Review) -> ReviewView {
+    ReviewView {
+        id: review.id,
+        reviewer_id: review.reviewer_id,
+        decision: review.decision,
+        reasons: review.reasons,
+        quick_relief: review.quick_relief,
+        cure: review.cure,
+        kind: review.rung,
+        submission_number: review.submission_number,
+        created_at: review.created_at,
+    }
+}
+
+fn field_test_view(seen: FieldTestSeen) -> FieldTestView {
+    let FieldTestSeen { test, blocks, missing_blocks, photos, operators, automatic_findings, reviews } = seen;
+    let missing_operators = test.submission.into_iter().flat_map(|submission| submission.missing_operators);
+    FieldTestView {
+        id: test.id,
+        work_order_id: test.work_order_id,
+        tester_id: test.tester_id,
+        device_id: test.device_id,
+        standing: test.standing,
+        standing_reason: test.standing_reason.map(ReasonView::from),
+        state: test.state,
+        begun_at: test.begun_at,
+        submitted_at: test.submitted_at,
+        submission_count: test.submission_count,
+        findings: test.findings.map(FindingsView::from),
+        missing_operators: missing_operators
+            .map(|missing| MissingOperatorView { operator: missing.operator, reason: missing.reason })
+            .collect(),
+        blocks: blocks.into_iter().map(block_view).collect(),
+        missing_blocks,
+        photos: photos.into_iter().map(photo_view).collect(),
+        operators: operators.into_iter().map(|(operator, kpi)| OperatorKpiView { operator, kpi }).collect(),
+        automatic_findings,
+        reviews: reviews.into_iter().map(review_view).collect(),
+    }
+}
+
+/// An order's field tests, with those that do not count.
+#[utoipa::path(get, path = "/v1/work-orders/{id}/field-tests", tag = "field tests", params(("id" = WorkOrderId, Path)), responses(
+    (status = 200, body = FieldTestList),
+    (status = 404, body = Problem),
+))]
+async fn field_test_list(app: web::Data<App>, caller: Caller, id: web::Path<WorkOrderId>) -> AppResult<HttpResponse> {
+    let items = blocking(move || app.field_test_list(&caller, *id)).await?;
+    Ok(HttpResponse::Ok().json(FieldTestList { items: items.into_iter().map(field_test_view).collect() }))
+}
+
+/// A field test: its evidence, the operators side by side, and what is remarkable (R-TEST-1, R-TEST-2).
+#[utoipa::path(get, path = "/v1/field-tests/{id}", tag = "field tests", params(("id" = FieldTestId, Path)), responses(
+    (status = 200, body = FieldTestView),
+    (status = 404, body = Problem),
+))]
+async fn field_test_show(app: web::Data<App>, caller: Caller, id: web::Path<FieldTestId>) -> AppResult<HttpResponse> {
+    let seen = blocking(move || app.field_test_show(&caller, *id)).await?;
+    Ok(HttpResponse::Ok().json(field_test_view(seen)))
+}
+
+/// The samples of a test as CSV, decoded from the sealed blocks as they are sent; `standing` tells those that are no evidence.
+#[utoipa::path(get, path = "/v1/field-tests/{id}/samples", tag = "field tests", params(("id" = FieldTestId, Path), SamplesQuery), responses(
+    (status = 200, description = "One row a sample", body = String, content_type = "text/csv"),
+    (status = 404, body = Problem),
+    (status = 422, description = "Not an operator", body = Problem),
+))]
+async fn field_test_samples(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<FieldTestId>,
+    query: web::Query<SamplesQuery>,
+) -> AppResult<HttpResponse> {
+    let blocks = blocking({
+        let (app, id) = (app.clone(), *id);
+        move || app.field_test_blocks(&caller, id, query.operator)
+    })
+    .await?;
+    // Block by block, so that no more than one is in memory at a time.
+    let rows = stream::try_unfold(VecDeque::from(blocks), move |mut blocks| {
+        let app = app.clone();
+        async move {
+            let Some(block) = blocks.pop_front() else { return Ok::<_, AppError>(None) };
+            let rows = blocking(move || {
+                Ok(app.sample_block_open(&block.hash)?.map(|columns| samples_csv::rows(&block, &columns)))
+            })
+            .await?;
+            Ok(Some((Bytes::from(rows.unwrap_or_default()), blocks)))
+        }
+    });
+    let header = stream::once(async { Ok(Bytes::from_static(samples_csv::HEADER.as_bytes())) });
+    Ok(HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"samples-{id}.csv\"")))
+        .streaming(futures_util::StreamExt::chain(header, rows)))
+}
+
+/// Review the order's current test: approve it with a plan, or send it back with reasons (R-REVIEW-1).
+#[utoipa::path(post, path = "/v1/field-tests/{id}/review", tag = "field tests", params(("id" = FieldTestId, Path)), request_body = ReviewBody, responses(
+    (status = 200, body = FieldTestView),
+    (status = 404, body = Problem),
+    (status = 409, description = "Does not wait for a review, or cites what has not arrived", body = Problem),
+    (status = 422, description = "The plan or the reasons are missing", body = Problem),
+))]
+async fn field_test_review(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<FieldTestId>,
+    body: web::Json<ReviewBody>,
+) -> AppResult<HttpResponse> {
+    let verdict = match body.into_inner() {
+        ReviewBody::Approve { quick_relief, cure, kind } => {
+            ReviewVerdict::Approve(ReviewPlan { quick_relief, cure, kind, ladder_step: None })
+        }
+        ReviewBody::SendBack { reasons } => ReviewVerdict::SendBack(reasons),
+    };
+    let seen = blocking(move || app.field_test_review(&caller, *id, &verdict)).await?;
+    Ok(HttpResponse::Ok().json(field_test_view(seen)))
+}
