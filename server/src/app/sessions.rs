@@ -1,8 +1,9 @@
 //! Signing in: passwords, devices, access tokens, and refresh tokens that rotate.
 //!
 //! A session is one sign-in on one device. Its refresh token is replaced at every use. A phone in a weak network loses answers,
-//! so the replaced token may be used again as long as its successor never was; after that its use means that two hold it, and
-//! the session ends (RFC 9700 §4.14.2). What does not belong here: the form of tokens (`tokens`) and of passwords (`passwords`).
+//! and its requests come twice or late, so the replaced token may be used again as long as no successor was, and every successor
+//! stands until one of them is used; after that the use of any other means that two hold it, and the session ends (RFC 9700
+//! §4.14.2). What does not belong here: the form of tokens (`tokens`) and of passwords (`passwords`).
 
 use super::App;
 use super::access::{Caller, Role, RoleSet};
@@ -154,7 +155,7 @@ impl App {
     /// Exchanges a refresh token for new tokens.
     ///
     /// # Errors
-    /// `session-revoked` for anything that is not the session's latest token (or its predecessor, while the latest was never used).
+    /// `session-revoked` for anything that is not the session's latest token (or its predecessor, while no successor was used).
     pub fn session_refresh(
         &self,
         refresh_token: &str,
@@ -179,20 +180,26 @@ impl App {
             if is_dead || !proof_holds(&device, refresh_token, proof) {
                 return Ok(Err(revoked()));
             }
-            if let Some(next) = token.successor_hash {
-                let next_token = tx.refresh_token_by_hash(&next)?;
-                if next_token.is_none_or(|next| next.used_at.is_some()) {
-                    tx.session_revoke(session.id, now, "an old refresh token was used again")?;
-                    self.event_append(
-                        tx,
-                        EventDraft::new(Subject::User(user.id), "session_revoked")
-                            .device(device.id)
-                            .reason("an old refresh token was used again"),
-                    )?;
-                    return Ok(Err(revoked()));
+            let is_replaced = match (token.used_at, token.successor_hash) {
+                // Its first use: whatever else was given out for the same predecessor, nobody uses any more.
+                (None, _) => {
+                    tx.refresh_token_supersede(session.id, &hash, now)?;
+                    false
                 }
-                // The answer that carried it was lost; nobody has it.
-                tx.refresh_token_delete(&next)?;
+                // The answer with its successor was lost, or this request came twice or late: nobody can tell which of the
+                // successors the phone has heard of, so all of them stand until one is used.
+                (Some(_), Some(next)) => tx.refresh_token_by_hash(&next)?.is_none_or(|next| next.used_at.is_some()),
+                (Some(_), None) => true,
+            };
+            if is_replaced {
+                tx.session_revoke(session.id, now, "an old refresh token was used again")?;
+                self.event_append(
+                    tx,
+                    EventDraft::new(Subject::User(user.id), "session_revoked")
+                        .device(device.id)
+                        .reason("an old refresh token was used again"),
+                )?;
+                return Ok(Err(revoked()));
             }
             let row = self.refresh_token_row(&successor, session.id, now);
             tx.refresh_token_insert(&row)?;

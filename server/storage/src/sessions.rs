@@ -181,9 +181,23 @@ impl Tx {
         if rows == 1 { Ok(()) } else { Err(StorageError::NotFound { what: "refresh token" }) }
     }
 
-    /// Removes a token: the unused successor whose answer was lost. Returns whether there was one.
-    pub fn refresh_token_delete(&mut self, token_hash: &[u8; 32]) -> Result<bool, StorageError> {
-        self.run(|c| diesel::delete(refresh_tokens::table.find(bind(token_hash))).execute(c)).map(|rows| rows > 0)
+    /// Marks every unused token of a session but one as used, without a successor: nobody may use them any more. Returns how many.
+    pub fn refresh_token_supersede(
+        &mut self,
+        session_id: SessionId,
+        but: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<usize, StorageError> {
+        self.run(|c| {
+            diesel::update(
+                refresh_tokens::table
+                    .filter(refresh_tokens::session_id.eq(bind(&session_id)))
+                    .filter(refresh_tokens::used_at.is_null())
+                    .filter(refresh_tokens::token_hash.ne(bind(but))),
+            )
+            .set(refresh_tokens::used_at.eq(bind(&Some(at))))
+            .execute(c)
+        })
     }
 
     /// Removes tokens that expired before an instant. Returns how many.

@@ -46,6 +46,16 @@ world_tests! {
         token_of(&refresh(world, &device, &second));
     }
 
+    /// A request that came twice, or late: the phone has heard of the first successor only, and stays signed in.
+    fn a_repeated_refresh_leaves_the_first_answer_good(world) {
+        let (device, first) = signed_in(world);
+        let heard = token_of(&refresh(world, &device, &first));
+        let unheard = token_of(&refresh(world, &device, &first));
+        let next = token_of(&refresh(world, &device, &heard));
+        token_of(&refresh(world, &device, &next));
+        assert_problem(&refresh(world, &device, &unheard), ProblemType::SessionRevoked);
+    }
+
     /// A refresh token without its device's key is of no use, and using it so does not end the owner's session.
     fn a_stolen_token_without_the_key_is_refused(world) {
         let (device, first) = signed_in(world);

@@ -148,9 +148,17 @@ fn refresh_tokens_rotate(storage: &Storage) {
     });
     let used = read(storage, |tx| tx.refresh_token_by_hash(&[1; 32])).unwrap();
     assert_eq!((used.used_at, used.successor_hash), (Some(at(3)), Some([2; 32])));
-    assert!(write(storage, |tx| tx.refresh_token_delete(&[2; 32])));
+    write(storage, |tx| tx.refresh_token_insert(&token(3)));
+    assert_eq!(
+        write(storage, |tx| tx.refresh_token_supersede(id(40), &[3; 32], at(4))),
+        1,
+        "of the unused, all but one"
+    );
+    let superseded = read(storage, |tx| tx.refresh_token_by_hash(&[2; 32])).unwrap();
+    assert_eq!((superseded.used_at, superseded.successor_hash), (Some(at(4)), None));
+    assert_eq!(read(storage, |tx| tx.refresh_token_by_hash(&[3; 32])), Some(token(3)));
     assert!(matches!(
-        storage.write("test", |tx| tx.refresh_token_use(&[2; 32], at(3), &[3; 32])),
+        storage.write("test", |tx| tx.refresh_token_use(&[9; 32], at(3), &[3; 32])),
         Err(StorageError::NotFound { .. })
     ));
     assert_eq!(write(storage, |tx| tx.refresh_token_delete_expired(at(101))), 0, "until its last instant it is good");
