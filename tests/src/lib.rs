@@ -6,4 +6,5 @@ pub mod clock;
 pub mod phones;
 pub mod postgres;
 pub mod real_logs;
+pub mod simulation;
 pub mod world;

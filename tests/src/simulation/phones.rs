@@ -1,0 +1,289 @@
+//! A simulated tester: the real phone core on a store of its own, and a memory of everything that it told the tester was safe.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a simulation stops at what it does not expect"
+)]
+
+use super::chance::{SeededPhoneEnv, VirtualClock};
+use super::network::History;
+use super::operations::Act;
+use callout_mobile_sdk::capture::{CaptureError, CaptureSession, Source};
+use callout_mobile_sdk::facade::{Phone, PhoneConfig, PhoneError, PhotoRequest};
+use callout_mobile_sdk::local_order::LocalOrder;
+use callout_mobile_sdk::store::commands::command_list_of_order;
+use callout_mobile_sdk::synthetic::{PhotoOptions, photo_create};
+use callout_sync_protocol::commands::{AffectedService, ContactOutcome, Findings, MissingOperator};
+use callout_sync_protocol::ids::{CommandId, UserId, WorkOrderId};
+use callout_sync_protocol::operators::Operator;
+use callout_sync_protocol::photos::PhotoPurpose;
+use callout_sync_protocol::samples::{Cell, Position, Sample, Technology};
+use callout_sync_protocol::time::Timestamp;
+use callout_sync_protocol::work_orders::{NetworkGeneration, TimeWindow, WorkOrderState};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where everything happens: inside the world's region.
+pub const PLACE: Position =
+    Position { latitude_e6: 37_300_000, longitude_e6: 103_520_000, accuracy_m: Some(5), is_mock: false };
+
+/// The first sample's time; each further one of the whole world is a tenth of a second later, and so known by its time.
+const FIRST_SAMPLE_MS: i64 = 1_700_000_000_000;
+
+/// So many captures run at once at most.
+const CAPTURES_MAX: usize = 4;
+
+/// The sample of a number.
+fn sample(number: u64) -> Sample {
+    Sample {
+        captured_at_ms: FIRST_SAMPLE_MS + number as i64 * 100,
+        technology: Technology::Lte,
+        // One in 97 is out of range: the phone must refuse it and go on.
+        level_dbm: Some(if is_refused(number) { 50 } else { -90 - (number % 30) as i16 }),
+        quality_half_db: Some(-20),
+        sinr_half_db: Some((number % 40) as i16),
+        cell: Cell { cell_identity: Some(1_000 + number / 50), physical_cell_id: Some(17), ..Cell::default() },
+        position: Some(PLACE),
+        rtt_tenth_ms: Some(400 + (number % 100) as u32),
+        downlink_kbps: None,
+        uplink_kbps: None,
+    }
+}
+
+fn is_refused(number: u64) -> bool {
+    number % 97 == 96
+}
+
+/// The number of a sample by its time.
+pub fn sample_number(captured_at_ms: i64) -> u64 {
+    ((captured_at_ms - FIRST_SAMPLE_MS) / 100) as u64
+}
+
+/// A running capture with the numbers of all samples that it was given.
+#[derive(Debug)]
+struct Running {
+    session: CaptureSession,
+    given: Vec<u64>,
+    told_safe: usize,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Tester {
+    /// Who.
+    pub user: UserId,
+    /// The phone's process; replaced when it is killed.
+    pub phone: Phone,
+    /// Its chance, and its clock with its error.
+    pub env: Arc<SeededPhoneEnv>,
+    /// Its latest requests.
+    pub history: History,
+    /// It has no network.
+    pub is_parted: bool,
+    /// When the server last answered a sync, by the world's clock.
+    pub answered_at: Timestamp,
+    /// Commands that the phone took, as it told the tester.
+    pub told_commands: BTreeSet<CommandId>,
+    /// Numbers of samples that are safe, as it told the tester.
+    pub told_samples: BTreeSet<u64>,
+    /// Numbers of all samples that it was given.
+    pub given_samples: BTreeSet<u64>,
+    folder: PathBuf,
+    clock: VirtualClock,
+    running: Vec<Running>,
+    photos: u64,
+}
+
+impl Tester {
+    /// A phone in a folder.
+    pub fn new(folder: &Path, user: UserId, clock: &VirtualClock, seed: u64) -> Self {
+        let env = Arc::new(SeededPhoneEnv::new(clock.clone(), seed));
+        let phone = Phone::open(folder, PhoneConfig::default(), env.clone()).unwrap();
+        Self {
+            user,
+            phone,
+            env,
+            history: History::new(),
+            is_parted: false,
+            answered_at: clock.time(),
+            told_commands: BTreeSet::new(),
+            told_samples: BTreeSet::new(),
+            given_samples: BTreeSet::new(),
+            folder: folder.to_owned(),
+            clock: clock.clone(),
+            running: Vec::new(),
+            photos: 0,
+        }
+    }
+
+    /// The process dies and is started again: what was only in memory is gone.
+    pub fn kill(&mut self) {
+        self.running.clear();
+        self.phone = Phone::open(&self.folder, PhoneConfig::default(), self.env.clone()).unwrap();
+    }
+
+    /// The order that an operation means: one in scope, or, where there is none, any.
+    fn order_pick(&self, index: u8, act: Act) -> Option<LocalOrder> {
+        let mut orders = self.phone.orders().unwrap();
+        let is_open = |order: &LocalOrder| order.is_in_scope && order.view.state != WorkOrderState::Submitted;
+        if matches!(act, Act::Next(_)) && orders.iter().any(is_open) {
+            orders.retain(is_open);
+        }
+        let in_scope = orders.iter().filter(|order| order.is_in_scope).count();
+        // Now and then one that has left, so that the phone must say no.
+        let among = if in_scope == 0 || index == 7 { orders.len() } else { in_scope };
+        (among > 0).then(|| orders.swap_remove(usize::from(index) % among))
+    }
+
+    /// The tester acts. What the rules refuse is refused; anything else that fails is returned.
+    pub fn act(&mut self, index: u8, act: Act, samples_so_far: &mut u64) -> Result<(), PhoneError> {
+        let Some(order) = self.order_pick(index, act) else { return Ok(()) };
+        let id = order.view.id;
+        let act = if let Act::Next(choice) = act { self.next_act(&order, choice) } else { act };
+        let result = match act {
+            Act::Accept => self.phone.accept(id).map(drop),
+            Act::Decline => self.phone.decline(id, "too far away").map(drop),
+            Act::Contact => self.contact(id),
+            Act::Arrive => self.phone.arrive(id, PLACE).map(drop),
+            Act::Consent(granted) => self.phone.photo_consent(id, granted).map(drop),
+            Act::Capture(operator, count) => self.capture(id, operator, count, samples_so_far),
+            Act::Findings => self.phone.findings_record(id, findings()).map(drop),
+            Act::Photo => self.photo(id),
+            Act::Seal => self.phone.capture_seal(id).map(drop),
+            Act::Submit => {
+                let missing = |operator| MissingOperator { operator, reason: "no time left".to_owned() };
+                self.phone.submit(id, Operator::REQUIRED.into_iter().map(missing).collect()).map(drop)
+            }
+            Act::Next(_) => Ok(()),
+        };
+        let listed = command_list_of_order(self.phone.store().connection(), id)?;
+        self.told_commands.extend(listed.into_iter().map(|outbox| outbox.command.id));
+        match result {
+            Err(PhoneError::Rejected(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn next_act(&self, order: &LocalOrder, choice: u8) -> Act {
+        match order.view.state {
+            WorkOrderState::Dispatched => Act::Accept,
+            WorkOrderState::Accepted => Act::Contact,
+            WorkOrderState::Contacted => Act::Arrive,
+            WorkOrderState::OnSite | WorkOrderState::SentBack => match choice % 4 {
+                0 if choice % 16 == 0 => Act::Photo,
+                0 | 1 => Act::Capture(choice / 4 % 3, choice),
+                _ if !order.has_findings => Act::Findings,
+                _ => Act::Submit,
+            },
+            _ => Act::Capture(choice % 3, choice),
+        }
+    }
+
+    fn contact(&mut self, order: WorkOrderId) -> Result<(), PhoneError> {
+        let now = self.clock.time();
+        let window = TimeWindow { from: now.plus_seconds(600), until: now.plus_seconds(4_200) };
+        let reason = Some("the customer asked for it".to_owned());
+        self.phone.contact(order, ContactOutcome::Reached, Some(window), reason, None).map(drop)
+    }
+
+    fn photo(&mut self, order: WorkOrderId) -> Result<(), PhoneError> {
+        self.photos += 1;
+        let options = PhotoOptions {
+            width: 64,
+            height: 48,
+            target_bytes: 2_000,
+            ..PhotoOptions::new(self.photos, self.clock.time(), PLACE)
+        };
+        let bytes = photo_create(&options).unwrap();
+        self.phone.photo_add_bytes(order, &bytes, PhotoRequest::new(PhotoPurpose::Surroundings)).map(drop)
+    }
+
+    fn capture(
+        &mut self,
+        order: WorkOrderId,
+        operator: u8,
+        count: u8,
+        samples_so_far: &mut u64,
+    ) -> Result<(), PhoneError> {
+        let operator = Operator::REQUIRED[usize::from(operator) % Operator::REQUIRED.len()];
+        let session = self.phone.capture_begin(order, operator, &Source::Live)?;
+        if self.running.len() == CAPTURES_MAX {
+            let mut oldest = self.running.remove(0);
+            self.make_safe(&mut oldest)?;
+        }
+        let mut running = Running { session, given: Vec::new(), told_safe: 0 };
+        self.push(&mut running, count, samples_so_far)?;
+        self.running.push(running);
+        Ok(())
+    }
+
+    fn push(&mut self, running: &mut Running, count: u8, samples_so_far: &mut u64) -> Result<(), CaptureError> {
+        for _ in 0..count {
+            let number = *samples_so_far;
+            *samples_so_far += 1;
+            running.given.push(number);
+            self.given_samples.insert(number);
+            match self.phone.capture_push(&mut running.session, &sample(number)) {
+                Ok(_) => assert!(!is_refused(number), "a sample out of range was taken"),
+                Err(CaptureError::Refused(_)) => assert!(is_refused(number), "a sound sample was refused"),
+                Err(error) => return Err(error),
+            }
+        }
+        self.listen(running);
+        Ok(())
+    }
+
+    fn make_safe(&mut self, running: &mut Running) -> Result<(), CaptureError> {
+        self.phone.capture_flush(&mut running.session)?;
+        self.listen(running);
+        assert_eq!(running.told_safe, running.given.len(), "a flush left samples unsafe");
+        Ok(())
+    }
+
+    /// What the phone says is safe is remembered.
+    fn listen(&mut self, running: &mut Running) {
+        let safe = usize::try_from(running.session.source_samples_safe()).unwrap();
+        let news = &running.given[running.told_safe..safe];
+        self.told_samples.extend(news.iter().copied().filter(|number| !is_refused(*number)));
+        running.told_safe = safe;
+    }
+
+    /// Every running capture takes some more.
+    pub fn stream(&mut self, count: u8, samples_so_far: &mut u64) -> Result<(), PhoneError> {
+        let mut all = std::mem::take(&mut self.running);
+        let result = all.iter_mut().try_for_each(|running| self.push(running, count, samples_so_far));
+        self.running = all;
+        Ok(result?)
+    }
+
+    /// Every running capture is made safe, and ended if so asked.
+    pub fn flush(&mut self, close: bool) -> Result<(), PhoneError> {
+        let mut all = std::mem::take(&mut self.running);
+        let result = all.iter_mut().try_for_each(|running| self.make_safe(running));
+        if !close {
+            self.running = all;
+        }
+        Ok(result?)
+    }
+}
+
+fn findings() -> Findings {
+    Findings {
+        problem: "weak indoors".to_owned(),
+        generation: NetworkGeneration::Lte,
+        service: AffectedService::Both,
+        occurs: "evenings".to_owned(),
+        address: "港湾一路12号".to_owned(),
+        position: Some(PLACE),
+        competitor_coverage: String::new(),
+        serving_sites: Vec::new(),
+        planned_sites: Vec::new(),
+        shareable_resources: Vec::new(),
+        pressing_need: "calls that hold".to_owned(),
+        contact_left: true,
+        revisit_announced: true,
+    }
+}
