@@ -25,7 +25,7 @@ pub const MAX_PIECE_BYTES: usize = 8 * 1024 * 1024;
 routes! {
     OPTIONS "/v1/photo-uploads" => upload_options: Public;
     POST "/v1/photo-uploads" => upload_create: PhotoUpload;
-    OPTIONS "/v1/photo-uploads/{id}" => upload_options: Public;
+    OPTIONS "/v1/photo-uploads/{id}" => upload_options_one: Public;
     HEAD "/v1/photo-uploads/{id}" => upload_status: PhotoUpload;
     PATCH "/v1/photo-uploads/{id}" => upload_append: PhotoUpload;
     DELETE "/v1/photo-uploads/{id}" => upload_terminate: PhotoUpload;
@@ -34,7 +34,15 @@ routes! {
 
 /// The documentation of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(upload_options, upload_create, upload_status, upload_append, upload_terminate, upload_overridden))]
+#[openapi(paths(
+    upload_options,
+    upload_options_one,
+    upload_create,
+    upload_status,
+    upload_append,
+    upload_terminate,
+    upload_overridden
+))]
 pub struct Api;
 
 /// What the upload protocol offers here.
@@ -43,6 +51,14 @@ pub struct Api;
 ))]
 async fn upload_options() -> HttpResponse {
     with_headers(HttpResponse::NoContent().finish(), tus::options_headers(MAX_PHOTO_BYTES))
+}
+
+/// The same, asked of one upload.
+#[utoipa::path(options, path = "/v1/photo-uploads/{id}", tag = "photo uploads", params(("id" = PhotoId, Path)), responses(
+    (status = 204, description = "Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm"),
+))]
+async fn upload_options_one() -> HttpResponse {
+    upload_options().await
 }
 
 /// Begin the upload of a photo that a sync has announced. Asked again, it answers with the same upload.
