@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Samples of one operator's synthetic log.
-const SAMPLES_PER_LOG: u64 = 2_000;
+const SAMPLES_PER_LOG: u64 = 4_000;
 /// Half the size of an ordinary photo, so that the demo stays quick.
 const PHOTO_BYTES: usize = 150_000;
 

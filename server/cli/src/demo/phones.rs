@@ -29,8 +29,16 @@ const SYNC_PATH: &str = "/v1/sync";
 #[derive(Debug)]
 struct MeteredClient {
     client: HttpClient,
-    sync_bytes_sent: u64,
-    sync_requests: u64,
+    sync_bytes: SyncBytes,
+}
+
+/// Bytes that a phone sent to the sync endpoint, HTTP's own included.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SyncBytes {
+    /// In requests that were answered.
+    pub answered: u64,
+    /// In requests that the demo's network broke, and that were sent again.
+    pub in_vain: u64,
 }
 
 impl Transport for MeteredClient {
@@ -38,9 +46,11 @@ impl Transport for MeteredClient {
         let before = self.client.traffic().bytes_sent;
         let result = self.client.send(request);
         if request.path == SYNC_PATH {
-            // Failed tries are counted, too: the wire carried them.
-            self.sync_bytes_sent += self.client.traffic().bytes_sent - before;
-            self.sync_requests += 1;
+            let sent = self.client.traffic().bytes_sent - before;
+            match &result {
+                Ok(_) => self.sync_bytes.answered += sent,
+                Err(_) => self.sync_bytes.in_vain += sent,
+            }
         }
         result
     }
@@ -105,7 +115,7 @@ impl FieldPhone {
         };
         let phone = Phone::open(folder, config, Arc::new(SystemEnv))
             .map_err(|error| CommandError::because("the phone's store", &error))?;
-        let network = MeteredClient { client: HttpClient::new(url), sync_bytes_sent: 0, sync_requests: 0 };
+        let network = MeteredClient { client: HttpClient::new(url), sync_bytes: SyncBytes::default() };
         Ok(Self { user_name: user_name.to_owned(), phone, network, proxy })
     }
 
@@ -158,9 +168,9 @@ impl FieldPhone {
         self.proxy.cuts()
     }
 
-    /// Bytes sent to the sync endpoint, HTTP's own and repeated ones included.
-    pub fn sync_bytes_sent(&self) -> u64 {
-        self.network.sync_bytes_sent
+    /// Bytes sent to the sync endpoint.
+    pub fn sync_bytes(&self) -> SyncBytes {
+        self.network.sync_bytes
     }
 
     /// The facade, for what the story asks beside the field work.

@@ -44,19 +44,42 @@ pub struct Reckoning {
     pub photo_bytes: u64,
 }
 
-/// A sample as text, for comparison; the fields that both the log and the API's CSV tell in the same unit.
+/// A sample as the cells of the API's CSV that [`COLUMNS`] names.
 type Fingerprint = String;
 type Counted = BTreeMap<(Uuid, String, Fingerprint), u64>;
 
+/// By these, samples are compared: all that is measured, and where and when.
+const COLUMNS: [&str; 9] = [
+    "captured_at",
+    "technology",
+    "level_dbm",
+    "quality_db",
+    "sinr_db",
+    "cell_identity",
+    "latitude_deg",
+    "longitude_deg",
+    "rtt_ms",
+];
+
+/// The cells of [`COLUMNS`], written anew from a sample.
 fn fingerprint(sample: &Sample) -> Fingerprint {
-    let shown = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
-    format!(
-        "{},{},{},{}",
-        sample.captured_at_ms,
-        serde_json::to_string(&sample.technology).unwrap_or_default().trim_matches('"'),
-        shown(sample.level_dbm.map(i64::from)),
-        shown(sample.cell.cell_identity.and_then(|identity| i64::try_from(identity).ok())),
-    )
+    fn shown(value: Option<impl std::fmt::Display>) -> String {
+        value.map(|value| value.to_string()).unwrap_or_default()
+    }
+    let half = |value: Option<i16>| shown(value.map(|value| f64::from(value) / 2.0));
+    let degrees = |value: Option<f64>| value.map(|value| format!("{value:.6}")).unwrap_or_default();
+    [
+        shown(sample.captured_at()),
+        serde_json::to_string(&sample.technology).unwrap_or_default().trim_matches('"').to_owned(),
+        shown(sample.level_dbm),
+        half(sample.quality_half_db),
+        half(sample.sinr_half_db),
+        shown(sample.cell.cell_identity),
+        degrees(sample.position.map(|position| position.latitude())),
+        degrees(sample.position.map(|position| position.longitude())),
+        shown(sample.rtt_tenth_ms.map(|tenths| f64::from(tenths) / 10.0)),
+    ]
+    .join(",")
 }
 
 /// The samples of a log, as its importer gives them.
@@ -78,20 +101,19 @@ fn log_count(captured: &Captured, counted: &mut Counted) -> CommandResult {
 fn csv_count(csv: &str, order: Uuid, operator: &str, counted: &mut Counted) -> CommandResult<u64> {
     let mut lines = csv.lines();
     let titles: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let column = |title: &str| {
-        titles
-            .iter()
-            .position(|found| *found == title)
-            .ok_or_else(|| CommandError::new(format!("the samples' CSV has no column {title}: {}", titles.join(","))))
-    };
-    let (at, technology, level, cell) =
-        (column("captured_at_ms")?, column("technology")?, column("level_dbm")?, column("cell_identity")?);
+    let places: Vec<usize> = COLUMNS
+        .iter()
+        .map(|title| {
+            titles.iter().position(|found| found == title).ok_or_else(|| {
+                CommandError::new(format!("the samples' CSV has no column {title}: {}", titles.join(",")))
+            })
+        })
+        .collect::<CommandResult<_>>()?;
     let mut rows = 0;
     for line in lines {
         let cells: Vec<&str> = line.split(',').collect();
-        let text = |index: usize| cells.get(index).copied().unwrap_or_default();
-        let key = format!("{},{},{},{}", text(at), text(technology), text(level), text(cell));
-        *counted.entry((order, operator.to_owned(), key)).or_default() += 1;
+        let chosen: Vec<&str> = places.iter().map(|&place| cells.get(place).copied().unwrap_or_default()).collect();
+        *counted.entry((order, operator.to_owned(), chosen.join(","))).or_default() += 1;
         rows += 1;
     }
     Ok(rows)

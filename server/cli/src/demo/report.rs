@@ -48,10 +48,15 @@ impl Report {
         counts.lost == 0 && counts.duplicated == 0 && counts.captured > 0 && counts.captured == counts.received
     }
 
-    /// Bytes that the counted phones sent to the sync endpoint, for each of their samples: HTTP, commands, findings, and what was
-    /// sent again after a cut, included.
+    /// Bytes that the counted phones sent to the sync endpoint in requests that were answered, for each of their samples: HTTP's own
+    /// bytes, commands and findings included.
     pub fn wire_bytes_per_sample(&self) -> f64 {
-        per(self.told.sync_bytes_sent, self.told.metered_samples)
+        per(self.told.sync_bytes.answered, self.told.metered_samples)
+    }
+
+    /// The same, with what the broken network carried in vain.
+    pub fn wire_bytes_per_sample_with_faults(&self) -> f64 {
+        per(self.told.sync_bytes.answered + self.told.sync_bytes.in_vain, self.told.metered_samples)
     }
 
     /// Bytes of the sealed blocks alone.
@@ -69,6 +74,7 @@ impl Report {
             "duplicated": counts.duplicated,
             "quarantined_samples": counts.quarantined,
             "wire_bytes_per_sample": rounded(self.wire_bytes_per_sample(), 3),
+            "wire_bytes_per_sample_with_faults": rounded(self.wire_bytes_per_sample_with_faults(), 3),
             "sealed_bytes_per_sample": rounded(self.sealed_bytes_per_sample(), 3),
             "photos": counts.photos,
             "photo_bytes": counts.photo_bytes,
@@ -105,6 +111,10 @@ impl Report {
             ("orders 工单", self.orders.len().to_string()),
             ("tracking tickets 跟踪单", self.tracking_tickets.to_string()),
             ("bytes per sample on the wire 每样本传输字节", format!("{:.2}", self.wire_bytes_per_sample())),
+            (
+                "with what broken networks carried in vain 含断网重传",
+                format!("{:.2}", self.wire_bytes_per_sample_with_faults()),
+            ),
             ("bytes per sample in sealed blocks 每样本数据块字节", format!("{:.2}", self.sealed_bytes_per_sample())),
             ("seconds 用时（秒）", format!("{:.1}", self.duration_ms as f64 / 1_000.0)),
         ] {
@@ -149,8 +159,9 @@ impl Report {
         for entry in &self.timeline {
             // The clock's part of an RFC 3339 instant, to the millisecond.
             let time = entry.happened_at.get(11..23).unwrap_or(&entry.happened_at);
-            let who = if entry.actor_roles.is_empty() { "–".to_owned() } else { entry.actor_roles.join(" ") };
-            table.row(vec![time.to_owned(), who, entry.action.clone()]);
+            let who =
+                if entry.actor_roles.is_empty() { "(customer or system 客户/系统)" } else { &entry.actor_roles };
+            table.row(vec![time.to_owned(), who.to_owned(), entry.action.clone()]);
         }
         table
     }

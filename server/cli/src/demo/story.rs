@@ -6,7 +6,7 @@ use super::child_phone::ChildPhone;
 use super::customer::customer_answers;
 use super::house::{House, desk_failed};
 use super::material::Material;
-use super::phones::{FieldPhone, findings};
+use super::phones::{FieldPhone, SyncBytes, findings};
 use super::progress::{Progress, require};
 use super::proxy::Direction;
 use super::reckoning::Captured;
@@ -51,7 +51,7 @@ pub struct Told {
     /// Samples of the phones whose bytes were counted.
     pub metered_samples: u64,
     /// Bytes that those phones sent to the sync endpoint.
-    pub sync_bytes_sent: u64,
+    pub sync_bytes: SyncBytes,
     /// How often a network broke.
     pub network_cuts: u64,
     /// How many samples were safe when the third phone was killed.
@@ -112,7 +112,10 @@ impl Story<'_> {
             captured,
             acknowledged: metered_samples + third.captured_samples()?,
             metered_samples,
-            sync_bytes_sent: first.sync_bytes_sent() + second.sync_bytes_sent(),
+            sync_bytes: SyncBytes {
+                answered: first.sync_bytes().answered + second.sync_bytes().answered,
+                in_vain: first.sync_bytes().in_vain + second.sync_bytes().in_vain,
+            },
             network_cuts: first.network_cuts() + second.network_cuts(),
             safe_at_kill,
             main_order: sent_back.order,

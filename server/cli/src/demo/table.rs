@@ -17,7 +17,13 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The text; the first column to the left, the others to the right.
+    /// Columns of figures stand to the right, columns of words to the left.
+    fn is_figures(&self, column: usize) -> bool {
+        let is_figure = |cell: &String| cell.starts_with(|c: char| c.is_ascii_digit() || "-–".contains(c));
+        self.rows.iter().skip(1).filter_map(|row| row.get(column)).all(is_figure)
+    }
+
+    /// The text.
     pub fn text(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns)
@@ -31,7 +37,7 @@ impl Table {
                 .enumerate()
                 .map(|(column, (cell, &columns))| {
                     let padding = " ".repeat(columns.saturating_sub(width(cell)));
-                    if column == 0 { format!("{cell}{padding}") } else { format!("{padding}{cell}") }
+                    if self.is_figures(column) { format!("{padding}{cell}") } else { format!("{cell}{padding}") }
                 })
                 .collect();
             text.push_str(cells.join("  ").trim_end());

@@ -131,9 +131,9 @@ pub struct TimelineEntry {
     /// When the phone did it.
     #[serde(default)]
     pub captured_at: Option<String>,
-    /// Who, as roles.
+    /// Who, as roles with commas between them.
     #[serde(default)]
-    pub actor_roles: Vec<String>,
+    pub actor_roles: String,
     /// What.
     pub action: String,
     /// Details.
