@@ -1,0 +1,105 @@
+//! Benchmarks of the whole server, over real HTTP, against a process of its own: one command, JSON on standard output.
+//!
+//! `cargo run --release -p callout-tests --bin bench -- [--quick] [--database sqlite|postgres|both]`
+//!
+//! Databases keep what they acknowledge as in production (fsync on). Clients run on the same machine and take their share of its
+//! cores; what they prepare (sealing, photos) is prepared before the clock starts. What does not belong here: tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a benchmark stops at what it does not expect"
+)]
+
+mod blocks;
+mod changes;
+mod commands;
+mod house;
+mod load;
+mod logs;
+mod photos;
+
+use callout_tests::postgres::{ClusterError, Durability, PostgresCluster};
+use house::House;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How long each measurement lasts at most.
+    pub duration: Duration,
+    /// Phones that work at the same time.
+    pub phones: usize,
+    /// Requests that each phone has prepared for the blocks' measurements.
+    pub block_requests: usize,
+    /// Orders in the feed that is pulled.
+    pub feed_orders: usize,
+    /// Photos that each phone has prepared.
+    pub photos: usize,
+}
+
+const FULL: Plan =
+    Plan { duration: Duration::from_secs(10), phones: 4, block_requests: 400, feed_orders: 500, photos: 300 };
+const QUICK: Plan =
+    Plan { duration: Duration::from_secs(2), phones: 2, block_requests: 60, feed_orders: 60, photos: 30 };
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // The measured server is this very program, so that the benchmark needs no other one to be built.
+    if arguments.first().is_some_and(|first| first == "serve") {
+        return callout_cli::run(std::env::args_os());
+    }
+    let plan = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    let wanted = arguments.iter().position(|argument| argument == "--database").and_then(|at| arguments.get(at + 1));
+    let wanted = wanted.map_or("both", String::as_str);
+    let mut databases = Vec::new();
+    if matches!(wanted, "sqlite" | "both") {
+        databases.push(measure("sqlite", None, &plan));
+    }
+    if matches!(wanted, "postgres" | "both") {
+        match PostgresCluster::start(Durability::Full) {
+            Ok(cluster) => {
+                let url = cluster.database("callout_bench", None).unwrap();
+                databases.push(measure("postgres", Some(url), &plan));
+            }
+            Err(error @ ClusterError::NotInstalled) => eprintln!("skipped: PostgreSQL: {error}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let report = json!({
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "quick": plan.duration == QUICK.duration,
+        "phones": plan.phones,
+        "bytes_per_sample": logs::bytes_per_sample(),
+        "databases": databases,
+    });
+    println!("{}", serde_json::to_string_pretty(&report).unwrap());
+    ExitCode::SUCCESS
+}
+
+fn measure(name: &str, database_url: Option<String>, plan: &Plan) -> Value {
+    eprintln!("{name}: starting");
+    let house = House::open(database_url);
+    let idle = house.resident_bytes();
+    let mut result = json!({ "database": name, "start_up_ms": house.start_up_ms, "resident_idle_bytes": idle });
+    type Measurement = fn(&House, &Plan) -> Value;
+    let measurements: [(&str, Measurement); 6] = [
+        ("sample_blocks_by_visit", blocks::measure_visits),
+        ("sample_blocks_by_day", blocks::measure_days),
+        ("commands_batched", commands::measure_batched),
+        ("commands_single", commands::measure_single),
+        ("changes", changes::measure),
+        ("photos_300_kb", photos::measure),
+    ];
+    for (what, measurement) in measurements {
+        eprintln!("{name}: {what}");
+        let figures = measurement(&house, plan);
+        eprintln!("{name}: {what}: {figures}");
+        result[what] = figures;
+    }
+    result["resident_after_bytes"] = json!(house.resident_bytes());
+    result["resident_peak_bytes"] = json!(house.resident_peak_bytes());
+    result
+}
