@@ -1,7 +1,14 @@
-//! The whole system over real HTTP, each test on both databases: access, and everything bad that can be sent.
+//! The whole system over real HTTP, each test on both databases: the story, access, and everything bad that can be sent.
 
 mod access;
+mod bad_photos;
+mod bad_requests;
+mod bad_sync;
 mod complaints;
+mod desks;
+mod openapi;
 mod sessions;
+mod story;
 mod support;
+mod sync;
 mod tokens;
