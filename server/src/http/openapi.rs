@@ -44,7 +44,42 @@ pub fn openapi_json() -> String {
             operation["x-callout-roles"] = json!(roles);
         }
     }
+    for operation in operations(&mut value) {
+        problems_describe(operation);
+    }
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text
 }
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    document
+        .get_mut("paths")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flat_map(|paths| paths.values_mut())
+        .filter_map(Value::as_object_mut)
+        .flat_map(|path| path.values_mut())
+}
+
+/// Any operation may be answered with a problem (RFC 9457); named ones get the media type that they really have.
+fn problems_describe(operation: &mut Value) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    for response in responses.values_mut() {
+        let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) else { continue };
+        let is_problem = |media: &Value| media.pointer("/schema/$ref").and_then(Value::as_str) == Some(PROBLEM_SCHEMA);
+        if content.get("application/json").is_some_and(is_problem)
+            && let Some(media) = content.remove("application/json")
+        {
+            content.insert("application/problem+json".into(), media);
+        }
+    }
+    responses.entry("default").or_insert_with(|| {
+        json!({
+            "description": "A problem: not signed in, not allowed, not found, not valid, too many requests …",
+            "content": { "application/problem+json": { "schema": { "$ref": PROBLEM_SCHEMA } } },
+        })
+    });
+}
+
+const PROBLEM_SCHEMA: &str = "#/components/schemas/Problem";
