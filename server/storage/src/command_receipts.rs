@@ -78,30 +78,51 @@ pub struct CommandReceipt {
     pub outcome: ReceiptOutcome,
 }
 
+macro_rules! receipt_values {
+    ($receipt:expr) => {
+        row_values!(
+            command_receipts,
+            $receipt,
+            command_id,
+            work_order_id,
+            tester_id,
+            device_id,
+            kind,
+            body,
+            digest,
+            captured_at,
+            received_at,
+            is_accepted,
+            outcome
+        )
+    };
+}
+
 impl Tx {
     /// Keeps a receipt unless one of this id exists. Returns whether it was kept.
     pub fn command_receipt_insert(&mut self, receipt: &CommandReceipt) -> Result<bool, StorageError> {
         self.run(|c| {
             each_backend!(c, |c| diesel::insert_into(command_receipts::table)
-                .values(row_values!(
-                    command_receipts,
-                    receipt,
-                    command_id,
-                    work_order_id,
-                    tester_id,
-                    device_id,
-                    kind,
-                    body,
-                    digest,
-                    captured_at,
-                    received_at,
-                    is_accepted,
-                    outcome
-                ))
+                .values(receipt_values!(receipt))
                 .on_conflict_do_nothing()
                 .execute(c))
         })
         .map(|rows| rows > 0)
+    }
+
+    /// Keeps several receipts (at most 512) in one statement.
+    ///
+    /// # Errors
+    /// [`StorageError::UniqueViolation`] if one of their ids exists, or two of them have the same; none is kept then.
+    pub fn command_receipt_insert_all(&mut self, receipts: &[CommandReceipt]) -> Result<(), StorageError> {
+        if receipts.is_empty() {
+            return Ok(());
+        }
+        self.run(|c| {
+            let values: Vec<_> = receipts.iter().map(|receipt| receipt_values!(receipt)).collect();
+            each_backend!(c, |c| diesel::insert_into(command_receipts::table).values(values).execute(c))
+        })?;
+        Ok(())
     }
 
     /// The receipt of a command.

@@ -131,6 +131,8 @@ pub struct EventProblem {
 const MAX_PROBLEMS: usize = 100;
 const NO_HASH: [u8; 32] = [0; 32];
 const VERIFY_PAGE: u32 = 500;
+/// Far below both databases' limits of values in one statement.
+const MAX_ROWS_PER_INSERT: usize = 500;
 
 impl Event {
     /// The hash that this event must have.
@@ -164,73 +166,103 @@ impl Event {
     }
 }
 
+/// The next event of a chain; the head is then at it.
+fn event_chain(head: &mut EventHead, event: &NewEvent) -> Event {
+    let mut row = Event {
+        id: event.id,
+        subject_kind: event.subject_kind,
+        subject_id: event.subject_id,
+        number: head.number + 1,
+        happened_at: event.happened_at,
+        captured_at: event.captured_at,
+        actor_id: event.actor_id,
+        actor_roles: event.actor_roles.clone(),
+        device_id: event.device_id,
+        action: event.action.clone(),
+        detail: event.detail.to_string(),
+        reason: event.reason.clone(),
+        previous_hash: (head.number > 0).then_some(head.hash),
+        hash: NO_HASH,
+    };
+    row.hash = row.expected_hash();
+    head.number = row.number;
+    head.hash = row.hash;
+    row
+}
+
+macro_rules! event_values {
+    ($row:expr) => {
+        row_values!(
+            events,
+            $row,
+            id,
+            subject_kind,
+            subject_id,
+            number,
+            happened_at,
+            captured_at,
+            actor_id,
+            actor_roles,
+            device_id,
+            action,
+            detail,
+            reason,
+            previous_hash,
+            hash
+        )
+    };
+}
+
 impl Tx {
     /// Appends an event to its subject's chain, whose head is locked until the unit of work ends.
     pub fn event_append(&mut self, event: &NewEvent) -> Result<Event, StorageError> {
-        let head = match self.event_head_lock(event.subject_kind, event.subject_id)? {
-            Some(head) => head,
-            None => {
-                let first = EventHead {
-                    subject_kind: event.subject_kind,
-                    subject_id: event.subject_id,
-                    number: 0,
-                    hash: NO_HASH,
-                };
-                self.run(|c| {
-                    each_backend!(c, |c| diesel::insert_into(event_heads::table)
-                        .values(row_values!(event_heads, first, subject_kind, subject_id, number, hash))
-                        .on_conflict_do_nothing()
-                        .execute(c))
-                })?;
-                self.event_head_lock(event.subject_kind, event.subject_id)?
-                    .ok_or(StorageError::NotFound { what: "event head" })?
-            }
-        };
-        let mut row = Event {
-            id: event.id,
-            subject_kind: event.subject_kind,
-            subject_id: event.subject_id,
-            number: head.number + 1,
-            happened_at: event.happened_at,
-            captured_at: event.captured_at,
-            actor_id: event.actor_id,
-            actor_roles: event.actor_roles.clone(),
-            device_id: event.device_id,
-            action: event.action.clone(),
-            detail: event.detail.to_string(),
-            reason: event.reason.clone(),
-            previous_hash: (head.number > 0).then_some(head.hash),
-            hash: NO_HASH,
-        };
-        row.hash = row.expected_hash();
-        self.run(|c| {
-            diesel::insert_into(events::table)
-                .values(row_values!(
-                    events,
-                    row,
-                    id,
-                    subject_kind,
-                    subject_id,
-                    number,
-                    happened_at,
-                    captured_at,
-                    actor_id,
-                    actor_roles,
-                    device_id,
-                    action,
-                    detail,
-                    reason,
-                    previous_hash,
-                    hash
-                ))
-                .execute(c)
-        })?;
-        self.run(|c| {
-            diesel::update(event_heads::table.find((bind(&row.subject_kind), bind(&row.subject_id))))
-                .set(row_values!(event_heads, row, number, hash))
-                .execute(c)
-        })?;
+        let mut head = self.event_head_take(event.subject_kind, event.subject_id)?;
+        let row = event_chain(&mut head, event);
+        self.run(|c| diesel::insert_into(events::table).values(event_values!(row)).execute(c))?;
+        self.event_head_save(&head)?;
         Ok(row)
+    }
+
+    /// Appends several events in their order, the head of each subject's chain locked and saved once for those that follow each
+    /// other.
+    pub fn event_append_all(&mut self, new_events: &[NewEvent]) -> Result<(), StorageError> {
+        for of_subject in new_events.chunk_by(|a, b| (a.subject_kind, a.subject_id) == (b.subject_kind, b.subject_id)) {
+            for part in of_subject.chunks(MAX_ROWS_PER_INSERT) {
+                let [first, ..] = part else { continue };
+                let mut head = self.event_head_take(first.subject_kind, first.subject_id)?;
+                let rows: Vec<Event> = part.iter().map(|event| event_chain(&mut head, event)).collect();
+                self.run(|c| {
+                    let values: Vec<_> = rows.iter().map(|row| event_values!(row)).collect();
+                    each_backend!(c, |c| diesel::insert_into(events::table).values(values).execute(c))
+                })?;
+                self.event_head_save(&head)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Locks the head of a chain; begins the chain if there is none.
+    fn event_head_take(&mut self, subject_kind: SubjectKind, subject_id: Uuid) -> Result<EventHead, StorageError> {
+        if let Some(head) = self.event_head_lock(subject_kind, subject_id)? {
+            return Ok(head);
+        }
+        let first = EventHead { subject_kind, subject_id, number: 0, hash: NO_HASH };
+        self.run(|c| {
+            each_backend!(c, |c| diesel::insert_into(event_heads::table)
+                .values(row_values!(event_heads, first, subject_kind, subject_id, number, hash))
+                .on_conflict_do_nothing()
+                .execute(c))
+        })?;
+        self.event_head_lock(subject_kind, subject_id)?.ok_or(StorageError::NotFound { what: "event head" })
+    }
+
+    fn event_head_save(&mut self, head: &EventHead) -> Result<(), StorageError> {
+        self.run(|c| {
+            diesel::update(event_heads::table.find((bind(&head.subject_kind), bind(&head.subject_id))))
+                .set(row_values!(event_heads, head, number, hash))
+                .execute(c)
+        })?;
+        Ok(())
     }
 
     fn event_head_lock(&mut self, kind: SubjectKind, id: Uuid) -> Result<Option<EventHead>, StorageError> {
