@@ -122,8 +122,20 @@ impl EventDraft {
 impl App {
     /// Appends an event to its subject's chain.
     pub fn event_append(&self, tx: &mut Tx, draft: EventDraft) -> AppResult<()> {
+        tx.event_append(&self.event_new(draft))?;
+        Ok(())
+    }
+
+    /// Appends several events in their order; those of one subject that follow each other cost hardly more than one.
+    pub fn event_append_all(&self, tx: &mut Tx, drafts: impl IntoIterator<Item = EventDraft>) -> AppResult<()> {
+        let events: Vec<NewEvent> = drafts.into_iter().map(|draft| self.event_new(draft)).collect();
+        tx.event_append_all(&events)?;
+        Ok(())
+    }
+
+    fn event_new(&self, draft: EventDraft) -> NewEvent {
         let roles: Vec<&str> = draft.actor_roles.iter().map(|role| role.as_str()).collect();
-        tx.event_append(&NewEvent {
+        NewEvent {
             id: self.env.id(),
             subject_kind: draft.subject.kind(),
             subject_id: draft.subject.id(),
@@ -135,7 +147,6 @@ impl App {
             action: draft.action,
             detail: draft.detail,
             reason: draft.reason,
-        })?;
-        Ok(())
+        }
     }
 }

@@ -68,7 +68,8 @@ impl SyncUnit<'_> {
 
     fn command_judge(&mut self, tx: &mut Tx, command: &Command) -> AppResult<CommandResult> {
         let digest = command_digest(command)?;
-        if let Some(receipt) = self.receipts.get(&command.id) {
+        let earlier = || self.judged.iter().find(|receipt| receipt.command_id == command.id);
+        if let Some(receipt) = self.receipts.get(&command.id).or_else(earlier) {
             if receipt.digest == digest && receipt.tester_id == self.caller.user_id {
                 return Ok(receipt.outcome.clone().into());
             }
@@ -91,11 +92,7 @@ impl SyncUnit<'_> {
                 CommandResult::Rejected { rejection }
             }
         };
-        let receipt = self.receipt(command.id, command, digest, &result)?;
-        if !tx.command_receipt_insert(&receipt)? {
-            return Err(came_twice_at_once());
-        }
-        self.receipts.insert(command.id, receipt);
+        self.judged.push(self.receipt(command.id, command, digest, &result)?);
         Ok(result)
     }
 

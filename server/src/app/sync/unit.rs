@@ -65,8 +65,10 @@ pub(super) struct SyncUnit<'a> {
     pub clock_ahead_ms: Option<i64>,
     pub orders: BTreeMap<WorkOrderId, HeldOrder>,
     pub tests: BTreeMap<FieldTestId, HeldTest>,
-    /// Of commands that came before, and of those of this request as they are judged.
+    /// Of commands that came before.
     pub receipts: HashMap<CommandId, CommandReceipt>,
+    /// Of the commands of this request, as they are judged.
+    pub judged: Vec<CommandReceipt>,
     /// By order, in the order in which they happened.
     pub events: BTreeMap<WorkOrderId, Vec<EventDraft>>,
     /// What stands of blocks that have come before; loaded when commands have been judged.
@@ -116,6 +118,7 @@ impl<'a> SyncUnit<'a> {
                 .map(|test| (test.id, HeldTest { test, is_new: false, is_changed: false }))
                 .collect(),
             receipts: receipts.into_iter().map(|receipt| (receipt.command_id, receipt)).collect(),
+            judged: Vec::new(),
             events: BTreeMap::new(),
             standings: Standings::new(),
             arrivals: BTreeMap::new(),
@@ -124,6 +127,9 @@ impl<'a> SyncUnit<'a> {
 
     /// Saves what changed, leaves the trail, and tells the tester's feed, in the order of the locks.
     pub fn finish(mut self, tx: &mut Tx) -> AppResult<()> {
+        // Those of this request; two requests with the same new command wait for each other under the order's lock, so that only
+        // a command about no order, or about two, can meet itself here. The whole then runs again and finds it.
+        tx.command_receipt_insert_all(&self.judged)?;
         for held in self.orders.values_mut().filter(|held| held.is_changed) {
             held.order.updated_at = self.now;
             tx.work_order_update(&mut held.order)?;
@@ -138,9 +144,7 @@ impl<'a> SyncUnit<'a> {
             }
         }
         self.arrivals_tell();
-        for draft in std::mem::take(&mut self.events).into_values().flatten() {
-            self.app.event_append(tx, draft)?;
-        }
+        self.app.event_append_all(tx, std::mem::take(&mut self.events).into_values().flatten())?;
         for held in self.orders.values().filter(|held| held.is_changed) {
             tx.feed_append(self.caller.user_id, held.order.id, held.left, self.now)?;
         }
