@@ -163,6 +163,9 @@ impl Tx {
     }
 
     /// Removes tombstones from before an instant; cursors that have not passed them start over. Returns how many were removed.
+    ///
+    /// What stands before the last tombstone removed moves to the feed's end. A phone that starts over would else get a page's
+    /// cursor that again lies before that tombstone, and start over for ever. What moves is old, as the tombstones are, and little.
     pub fn feed_compact(&mut self, before: Timestamp) -> Result<usize, StorageError> {
         let testers: Vec<UserId> = self.run(|c| {
             feed_entries::table
@@ -202,9 +205,30 @@ impl Tx {
                         .set(feeds::compacted_through.eq(bind(&compacted_through)))
                         .execute(c)
                 })?;
+                self.feed_move_to_end(tester_id, compacted_through)?;
             }
         }
         Ok(removed)
+    }
+
+    fn feed_move_to_end(&mut self, tester_id: UserId, before: u64) -> Result<(), StorageError> {
+        let orders: Vec<WorkOrderId> = self.run(|c| {
+            feed_entries::table
+                .filter(feed_entries::tester_id.eq(bind(&tester_id)))
+                .filter(feed_entries::number.lt(bind(&before)))
+                .order(feed_entries::number)
+                .select(feed_entries::work_order_id)
+                .load(c)
+        })?;
+        for order in orders {
+            let number = self.feed_advance(tester_id)?.ok_or(StorageError::NotFound { what: "feed" })?;
+            self.run(|c| {
+                diesel::update(feed_entries::table.find((bind(&tester_id), bind(&order))))
+                    .set(feed_entries::number.eq(bind(&number)))
+                    .execute(c)
+            })?;
+        }
+        Ok(())
     }
 
     /// Begins another life of every feed, after a database was restored: phones start over. Use a number never used before,

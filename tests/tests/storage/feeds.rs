@@ -13,6 +13,7 @@ use std::sync::mpsc::channel;
 on_both_databases!(
     an_order_is_in_a_feed_once,
     compaction_makes_old_cursors_start_over,
+    whoever_starts_over_after_a_compaction_gets_beyond_it,
     another_epoch_is_another_life,
     a_slow_transaction_hides_nothing_from_a_cursor,
     many_writers_hide_nothing_from_a_cursor,
@@ -68,6 +69,24 @@ fn compaction_makes_old_cursors_start_over(storage: &Storage) {
     assert_eq!(write(storage, |tx| tx.feed_compact(at(9))), 1);
     let state = read(storage, |tx| tx.feed_state(world.tester.id));
     assert_eq!((state.compacted_through, state.last_number), (2, 3));
+}
+
+/// Whatever page a phone stops at that starts over, its cursor must lie behind the tombstones that are gone.
+fn whoever_starts_over_after_a_compaction_gets_beyond_it(storage: &Storage) {
+    let world = world(storage);
+    let tester = world.tester.id;
+    let gone = add_order(storage, &world, 31, None).id;
+    let stays = [world.order.id, add_order(storage, &world, 32, None).id];
+    write(storage, |tx| {
+        tx.feed_append(tester, stays[0], None, at(1))?;
+        tx.feed_append(tester, stays[1], None, at(1))?;
+        tx.feed_append(tester, gone, Some(LeftReason::Finished), at(1))
+    });
+    assert_eq!(write(storage, |tx| tx.feed_compact(at(2))), 1);
+    let state = read(storage, |tx| tx.feed_state(tester));
+    assert_eq!((state.compacted_through, state.last_number), (3, 5));
+    let changed = FeedEntryKind::Changed;
+    assert_eq!(numbers(storage, tester, 0), [(4, stays[0], changed), (5, stays[1], changed)]);
 }
 
 fn another_epoch_is_another_life(storage: &Storage) {
