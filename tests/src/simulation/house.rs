@@ -19,7 +19,7 @@ use crate::postgres;
 use callout_mobile_sdk::engine::HttpResponse;
 use callout_mobile_sdk::facade::PhoneError;
 use callout_server::env::Env;
-use callout_storage::work_orders::WorkOrderFilter;
+use callout_storage::work_orders::{WorkOrder, WorkOrderFilter};
 use callout_storage::{Page, RegionScope, Storage, StorageConfig, StorageError};
 use callout_sync_protocol::ids::{UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
@@ -35,6 +35,8 @@ use uuid::Uuid;
 const PASSWORD: &str = "correct horse battery";
 /// A tester has so many orders at most; then no new ones come in for this one.
 const ORDERS_OF_TESTER: usize = 12;
+/// Pages are so short that most syncs after a pause need several.
+const CHANGES_A_PAGE: u32 = 3;
 /// Refresh tokens are good for 30 days; a phone that stayed away for nearly so long may have to sign in again.
 const AWAY_SECONDS: i64 = 29 * 24 * 3_600;
 
@@ -168,6 +170,7 @@ impl House {
                 clock: &self.clock,
                 history: &mut tester.history,
                 record: &mut self.record,
+                changes_a_page: CHANGES_A_PAGE,
                 is_parted: false,
                 faults: VecDeque::new(),
             };
@@ -235,7 +238,7 @@ impl House {
     }
 
     /// The orders that the server holds to be a tester's.
-    pub fn scope(&self, tester: UserId) -> Vec<callout_storage::work_orders::WorkOrder> {
+    pub fn scope(&self, tester: UserId) -> Vec<WorkOrder> {
         let filter = WorkOrderFilter { assigned_to: Some(tester), ..WorkOrderFilter::of(RegionScope::All) };
         let page = Page::first(500);
         let list = self.storage.read("simulation", |tx| tx.work_order_list(&filter, &page));
@@ -281,11 +284,14 @@ impl House {
     }
 
     fn review(&mut self, order: u16, body: &Value) {
-        let Some(id) = self.order(order) else { return };
-        let read = self.storage.read("simulation", |tx| tx.work_order_by_id(id));
-        let read: Result<_, StorageError> = read;
-        let order = read.unwrap().unwrap();
-        if let (WorkOrderState::Submitted, Some(test)) = (order.state, order.field_test_id) {
+        let submitted = |order: &WorkOrder| order.state == WorkOrderState::Submitted;
+        let mut waiting: Vec<_> =
+            self.testers.iter().flat_map(|tester| self.scope(tester.user)).filter(submitted).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let chosen = waiting.swap_remove(usize::from(order) % waiting.len());
+        if let Some(test) = chosen.field_test_id {
             let response = self.desk("lead", &format!("/v1/field-tests/{test}/review"), body);
             self.reviews += u64::from(response.is_success());
         }
@@ -381,6 +387,7 @@ impl House {
             clock: &self.clock,
             history,
             record: &mut self.record,
+            changes_a_page: CHANGES_A_PAGE,
             is_parted: *is_parted,
             faults: faults.iter().copied().collect(),
         };

@@ -14,7 +14,7 @@ use super::operations::Fault;
 use super::server::Server;
 use callout_mobile_sdk::engine::{HttpRequest, HttpResponse};
 use callout_mobile_sdk::transport::{Traffic, Transport, TransportError};
-use callout_sync_protocol::frame::frame_decode;
+use callout_sync_protocol::frame::{frame_decode, frame_encode};
 use callout_sync_protocol::ids::CommandId;
 use callout_sync_protocol::samples::BlockHash;
 use callout_sync_protocol::sync::{BlockResult, CommandResult, SyncRequest, SyncResponse};
@@ -24,6 +24,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 /// So many requests of a phone are remembered for repetition.
 const HISTORY: usize = 24;
 
+/// A round trip.
+const SYNC_PATH: &str = "/v1/sync";
 /// Renews the tokens.
 pub const REFRESH_PATH: &str = "/v1/sessions/refresh";
 
@@ -55,7 +57,7 @@ impl Record {
             let text = String::from_utf8_lossy(&response.body);
             self.violations.push(format!("{method} {path} was answered with {}: {text}", response.status));
         }
-        if path == "/v1/sync"
+        if path == SYNC_PATH
             && response.status == 200
             && let (Ok(request), Ok(answer)) =
                 (frame_decode::<SyncRequest>(body), frame_decode::<SyncResponse>(&response.body))
@@ -109,6 +111,8 @@ pub struct Wire<'a> {
     pub history: &'a mut History,
     /// What was seen.
     pub record: &'a mut Record,
+    /// The phone asks for so many changes at once, so that small worlds have pages, too.
+    pub changes_a_page: u32,
     /// Nothing gets through.
     pub is_parted: bool,
     /// What happens to the next messages.
@@ -134,8 +138,21 @@ fn part(length: usize, thousandths: u16) -> usize {
     length * usize::from(thousandths.min(999)) / 1_000
 }
 
+impl Wire<'_> {
+    /// The same request from a phone that wants fewer changes at once.
+    fn paged(&self, request: &HttpRequest) -> HttpRequest {
+        let mut request = request.clone();
+        if request.path == SYNC_PATH {
+            let message: SyncRequest = frame_decode(&request.body).unwrap();
+            request.body = frame_encode(&SyncRequest { max_changes: self.changes_a_page, ..message });
+        }
+        request
+    }
+}
+
 impl Transport for Wire<'_> {
     fn send(&mut self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+        let request = &self.paged(request);
         let lost = |what: &str| Err(TransportError(format!("the {what} was lost")));
         self.clock.advance_seconds(1);
         let fault = self.faults.pop_front().unwrap_or(Fault::None);

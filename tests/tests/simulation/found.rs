@@ -32,3 +32,23 @@ fn a_renewal_overtaken_by_its_repetition_keeps_the_phone_signed_in() {
         Operation::Sync { phone: 0, server: 0, patience: 0, faults: vec![] },
     ]);
 }
+
+/// A compaction removed a tombstone that stood behind a page of older entries: whoever began anew got a cursor before the
+/// tombstone with the first page, was told to begin anew, and never saw the second page.
+#[test]
+fn a_first_sync_after_a_compaction_gets_beyond_its_first_page() {
+    let make = |tester| Operation::OrderMake { tester };
+    holds(&[
+        make(1),
+        make(1),
+        make(1),
+        make(0),
+        make(2),
+        make(1),
+        Operation::Reassign { order: 978, tester: 0 },
+        make(0),
+        make(0),
+        Operation::Reassign { order: 811, tester: 1 },
+        Operation::Compact { hours: 0 },
+    ]);
+}
