@@ -261,8 +261,12 @@ impl EndSignals {
         Ok(Self { runtime: runtime()? })
     }
 
+    /// Waits for one of them.
+    ///
+    /// # Errors
+    /// None on Unix; elsewhere, when waiting fails.
     #[cfg(unix)]
-    fn wait(mut self) -> CommandResult {
+    pub fn wait(mut self) -> CommandResult {
         self.runtime.block_on(async {
             tokio::select! {
                 _ = self.interrupt.recv() => {}
@@ -272,8 +276,12 @@ impl EndSignals {
         Ok(())
     }
 
+    /// Waits for Ctrl-C.
+    ///
+    /// # Errors
+    /// When waiting fails.
     #[cfg(not(unix))]
-    fn wait(self) -> CommandResult {
+    pub fn wait(self) -> CommandResult {
         self.runtime.block_on(tokio::signal::ctrl_c()).map_err(|error| failed("waiting for the end")(&error))
     }
 }

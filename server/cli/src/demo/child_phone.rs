@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How long the phone may take to make something safe.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Samples a second while it waits to be killed: slow enough that it cannot finish, fast enough that nobody gets bored.
-const PACE: &str = "1500";
+/// How long the capture would last that is to be killed, in seconds: long enough that something becomes safe before its end,
+/// short enough that nobody gets bored.
+const DOOMED_SECONDS: u64 = 4;
 
 /// A phone in its own process, one process a command.
 #[derive(Debug)]
@@ -102,7 +103,8 @@ impl ChildPhone {
     /// When nothing became safe in time.
     pub fn capture_and_be_killed(&self, order: &str, log: &Log) -> CommandResult<u64> {
         let path = log.path.to_string_lossy();
-        let arguments = ["--offline", "capture", order, "--operator", log.operator.as_str(), "--pace", PACE, &path];
+        let pace = (log.samples()? / DOOMED_SECONDS).max(1).to_string();
+        let arguments = ["--offline", "capture", order, "--operator", log.operator.as_str(), "--pace", &pace, &path];
         let mut child = self
             .command(&arguments)
             .stdout(Stdio::null())

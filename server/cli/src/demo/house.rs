@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use crate::arguments::PHOTO_FOLDER;
 use crate::desk::{Desk, DeskError, Http};
-use crate::server::{self, EndSignals, Started};
+use crate::server::{self, Started};
 use crate::{CommandError, CommandResult};
 use callout_mobile_sdk::synthetic::city::CHENGWAN;
 use callout_server::photos::store::PhotoStoreSettings;
@@ -132,14 +132,6 @@ impl House {
     /// When nobody is called so.
     pub fn account(&self, name: &str) -> CommandResult<&Account> {
         account_of(&self.accounts, name)
-    }
-
-    /// Runs until the process is told to end.
-    ///
-    /// # Errors
-    /// When waiting for that fails.
-    pub fn wait(self, end: EndSignals) -> CommandResult {
-        self.server.wait(end)
     }
 
     /// Stops the server.

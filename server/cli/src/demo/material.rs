@@ -4,6 +4,7 @@
 //! What does not belong here: what is done with it (`story`).
 
 use crate::{CommandError, CommandResult};
+use callout_mobile_sdk::import::{ImportOptions, ImportedSample, import_reader, started_at_from_file_name};
 use callout_mobile_sdk::synthetic::city::CHENGWAN;
 use callout_mobile_sdk::synthetic::{
     Complaint, Coverage, OperatorProfile, PhotoOptions, SyntheticWalk, WalkOptions, photo_create,
@@ -11,6 +12,7 @@ use callout_mobile_sdk::synthetic::{
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::time::Timestamp;
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Samples of one operator's synthetic log.
@@ -25,6 +27,31 @@ pub struct Log {
     pub operator: Operator,
     /// The file.
     pub path: PathBuf,
+}
+
+impl Log {
+    /// Reads every sample of the log, as a phone would.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no log.
+    pub fn read(&self, out: impl FnMut(ImportedSample)) -> CommandResult {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let options = ImportOptions { started_at: started_at_from_file_name(&name), ..ImportOptions::default() };
+        let file = fs::File::open(&self.path).map_err(file_error(&self.path))?;
+        import_reader(BufReader::new(file), options, out)
+            .map(drop)
+            .map_err(|error| CommandError::because(self.path.display(), &error))
+    }
+
+    /// How many samples the log holds.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn samples(&self) -> CommandResult<u64> {
+        let mut samples = 0;
+        self.read(|_| samples += 1)?;
+        Ok(samples)
+    }
 }
 
 /// Makes the story's things in a folder.

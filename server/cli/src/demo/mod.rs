@@ -26,6 +26,9 @@ use material::Material;
 use progress::Progress;
 use report::Report;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use story::{Story, Told};
 use time::OffsetDateTime;
 
@@ -45,6 +48,7 @@ pub fn run(arguments: DemoArguments) -> CommandResult {
         .prefix("callout-demo-")
         .tempdir()
         .map_err(|error| CommandError::because("a temporary folder", &error))?;
+    let ending = Ending::watch(folder.path())?;
     let utc_offset_minutes = time_zone::utc_offset_choose(now());
     progress.act("The house opens", "系统启动");
     let house = House::open(&folder.path().join("server"), utc_offset_minutes, &progress)?;
@@ -57,14 +61,46 @@ pub fn run(arguments: DemoArguments) -> CommandResult {
         return Err(CommandError::new("the demo did not hold"));
     }
     if arguments.serve {
-        // Caught only now: until here, Ctrl-C simply ends the demo.
-        let end = EndSignals::catch()?;
         progress.text(&leave_running(&house));
-        house.wait(end)
-    } else {
-        house.close()
+        ending.wait();
+    }
+    house.close()
+}
+
+/// What a signal to end means: in the middle of the story, that all of it goes at once; behind it, that `--serve` is over.
+struct Ending {
+    is_playing: Arc<AtomicBool>,
+    told: mpsc::Receiver<()>,
+}
+
+impl Ending {
+    fn watch(folder: &Path) -> CommandResult<Self> {
+        let signals = EndSignals::catch()?;
+        let is_playing = Arc::new(AtomicBool::new(true));
+        let (tell, told) = mpsc::channel();
+        let (watched, folder) = (Arc::clone(&is_playing), folder.to_owned());
+        thread::spawn(move || {
+            let is_told = signals.wait().is_ok();
+            if is_told && watched.load(Ordering::SeqCst) {
+                // Whatever a phone still writes there, the system's own cleaning of temporary files takes.
+                let _ = std::fs::remove_dir_all(&folder);
+                std::process::exit(EXIT_INTERRUPTED);
+            }
+            // Nobody waits any more if the demo has ended meanwhile.
+            let _ = tell.send(());
+        });
+        Ok(Self { is_playing, told })
+    }
+
+    fn wait(self) {
+        self.is_playing.store(false, Ordering::SeqCst);
+        // The sender cannot go before it has sent.
+        let _ = self.told.recv();
     }
 }
+
+/// As shells report a program that SIGINT ended: 128 and the signal's number.
+const EXIT_INTERRUPTED: i32 = 130;
 
 fn play(
     arguments: &DemoArguments,

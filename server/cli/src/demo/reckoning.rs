@@ -7,11 +7,8 @@ use super::house::desk_failed;
 use super::material::Log;
 use crate::desk::{Desk, FieldTest};
 use crate::{CommandError, CommandResult};
-use callout_mobile_sdk::import::{ImportOptions, import_reader, started_at_from_file_name};
 use callout_sync_protocol::samples::Sample;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::BufReader;
 use uuid::Uuid;
 
 /// What a phone captured for an order.
@@ -84,17 +81,10 @@ fn fingerprint(sample: &Sample) -> Fingerprint {
 
 /// The samples of a log, as its importer gives them.
 fn log_count(captured: &Captured, counted: &mut Counted) -> CommandResult {
-    let path = &captured.log.path;
-    let failed = |error: &dyn std::fmt::Display| CommandError::new(format!("{}: {error}", path.display()));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let options = ImportOptions { started_at: started_at_from_file_name(&name), ..ImportOptions::default() };
-    let file = File::open(path).map_err(|error| failed(&error))?;
-    import_reader(BufReader::new(file), options, |imported| {
+    captured.log.read(|imported| {
         let key = (captured.order, captured.log.operator.to_string(), fingerprint(&imported.sample));
         *counted.entry(key).or_default() += 1;
     })
-    .map_err(|error| failed(&error))?;
-    Ok(())
 }
 
 /// The samples of one operator of a test, as the server gives them.

@@ -28,6 +28,9 @@ const KILLED: usize = 2;
 const REASSIGNED: usize = 3;
 const BUSINESS: usize = 4;
 
+/// Where the first phone's request is cut: behind HTTP's own bytes, before the end of even a short visit's request.
+const CUT_AFTER_BYTES: u64 = 1_500;
+
 /// Everything that the story needs.
 pub struct Story<'a> {
     /// Tells.
@@ -287,9 +290,11 @@ impl Story<'_> {
     /// Each phone's network breaks once more: in the middle of a request, and after a request whose answer is lost.
     fn phones_sync(&self, first: &mut FieldPhone, second: &mut FieldPhone, reassigned: &Dispatched) -> CommandResult {
         self.progress.act("The phones come back and sync; the network breaks twice", "恢复联网同步，途中断网两次");
-        first.network_cut_after(Direction::Up, 4_000);
+        first.network_cut_after(Direction::Up, CUT_AFTER_BYTES);
         require(first.try_sync().is_err(), "a sync that was cut in its request fails")?;
-        self.progress.line("tester-1: cut after 4000 bytes of the request; nothing lost, nothing half done");
+        self.progress.line(format!(
+            "tester-1: cut after {CUT_AFTER_BYTES} bytes of the request; nothing lost, nothing half done"
+        ));
         first.network_restore();
         let summary = first.sync()?;
         require(summary.rounds == 1, "one round trip carries orders, commands and samples")?;
