@@ -24,6 +24,8 @@ pub struct Settings {
     pub workers: usize,
     /// Where customers and phones reach this server, such as `https://callout.example.cn`; one-time links begin with it.
     pub public_url: Option<String>,
+    /// A proxy of ours stands before this server and appends the sender's address to `X-Forwarded-For`.
+    pub is_behind_proxy: bool,
 }
 
 impl fmt::Debug for Settings {

@@ -88,6 +88,10 @@ pub struct ServeArguments {
     /// Where customers and phones reach this server, such as https://callout.example.cn. 对外网址。
     #[arg(long, env = "CALLOUT_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// A proxy stands before this server and appends the sender's address to X-Forwarded-For; rates are then counted by that address.
+    /// Never set it when strangers can reach the server directly. 位于反向代理之后。
+    #[arg(long, env = "CALLOUT_BEHIND_PROXY")]
+    pub behind_proxy: bool,
     /// HTTP worker threads; 0 takes one a core. 工作线程数。
     #[arg(long, env = "CALLOUT_WORKERS", default_value_t = 0, value_name = "N")]
     pub workers: usize,
@@ -223,6 +227,7 @@ impl ServeArguments {
             photos: self.photos.settings(&self.store.data_dir)?,
             workers: self.workers,
             public_url: self.public_url.clone(),
+            is_behind_proxy: self.behind_proxy,
         })
     }
 }

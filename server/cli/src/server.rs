@@ -98,7 +98,11 @@ fn restrict(_: &Path) -> std::io::Result<()> {
 pub fn start(settings: &Settings) -> CommandResult<Started> {
     let listener = TcpListener::bind(settings.listen)
         .map_err(|error| CommandError::because(format!("cannot listen on {}", settings.listen), &error))?;
-    let config = AppConfig { public_url: public_url(settings, &listener)?, ..AppConfig::default() };
+    let config = AppConfig {
+        public_url: public_url(settings, &listener)?,
+        is_behind_proxy: settings.is_behind_proxy,
+        ..AppConfig::default()
+    };
     let storage = storage_open(settings)?;
     storage.migrate().map_err(|error| failed("the database cannot be migrated")(&error))?;
     let photos =

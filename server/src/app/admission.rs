@@ -10,11 +10,12 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+// Evaluated when the program is compiled: a zero here would not build.
 /// Tries to sign in, per user name and per address.
 const SIGN_INS_PER_NAME_A_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const SIGN_INS_PER_ADDRESS_A_MINUTE: NonZeroU32 = NonZeroU32::new(120).unwrap();
 /// Looks at a revisit's page, per address.
-const REVISIT_LOOKS_A_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const REVISIT_LOOKS_A_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 /// The counters.
 #[derive(Debug)]

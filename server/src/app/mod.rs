@@ -45,6 +45,8 @@ pub struct AppConfig {
     pub work_order_policy: WorkOrderPolicy,
     /// Where customers reach this server; one-time links begin with it.
     pub public_url: String,
+    /// A proxy of ours stands before every server and appends the sender's address to `X-Forwarded-For`.
+    pub is_behind_proxy: bool,
 }
 
 /// The application: stateless but for caches, so that several run side by side on one PostgreSQL.
@@ -101,6 +103,11 @@ impl App {
             admission: Arc::default(),
             keys_loaded_at: Arc::new(Mutex::new(now)),
         })
+    }
+
+    /// Whether `X-Forwarded-For` is our own proxy's word.
+    pub fn is_behind_proxy(&self) -> bool {
+        self.config.is_behind_proxy
     }
 
     /// Whether the database answers.

@@ -7,6 +7,7 @@ use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use callout_sync_protocol::problem::ProblemType;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 
 /// Largest JSON body, in bytes.
 pub const MAX_JSON_BYTES: usize = 256 * 1024;
@@ -20,6 +21,17 @@ impl FromRequest for Caller {
         let caller = request.extensions().get::<Caller>().cloned();
         ready(caller.ok_or_else(|| AppError::new(ProblemType::Unauthenticated, "sign in first")))
     }
+}
+
+/// Who sends a request: the peer, or, behind our own proxy, the address that the proxy appended last to `X-Forwarded-For`. What
+/// stands before it in the list is the sender's own invention.
+pub fn sender_address(request: &HttpRequest, is_behind_proxy: bool) -> Option<IpAddr> {
+    let peer = request.peer_addr().map(|address| address.ip());
+    if !is_behind_proxy {
+        return peer;
+    }
+    let forwarded = request.headers().get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok());
+    forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse().ok()).or(peer)
 }
 
 fn json_error(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
@@ -58,4 +70,28 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .app_data(web::JsonConfig::default().limit(MAX_JSON_BYTES).error_handler(json_error))
         .app_data(web::PathConfig::default().error_handler(path_error))
         .app_data(web::QueryConfig::default().error_handler(query_error));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn address(headers: &[(&str, &str)], is_behind_proxy: bool) -> String {
+        let peer = "10.0.0.9:5000".parse().unwrap();
+        let request = headers.iter().fold(TestRequest::default().peer_addr(peer), |r, header| r.append_header(*header));
+        sender_address(&request.to_http_request(), is_behind_proxy).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_stranger_cannot_choose_the_address_that_rates_are_counted_by() {
+        let forged = [("x-forwarded-for", "1.1.1.1")];
+        assert_eq!(address(&forged, false), "10.0.0.9", "no proxy of ours: the header says nothing");
+        let appended = [("x-forwarded-for", "1.1.1.1, 203.0.113.7")];
+        assert_eq!(address(&appended, true), "203.0.113.7", "our proxy appends last");
+        let twice = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "203.0.113.7")];
+        assert_eq!(address(&twice, true), "203.0.113.7", "or in a header of its own");
+        assert_eq!(address(&[], true), "10.0.0.9");
+        assert_eq!(address(&[("x-forwarded-for", "rubbish")], true), "10.0.0.9");
+    }
 }

@@ -1,6 +1,7 @@
 //! Revisits: asking the customer, recording a telephone answer, and the customer's one page.
 
 use super::blocking;
+use super::extract::sender_address;
 use super::problem::Problem;
 use super::routes::routes;
 use crate::app::App;
@@ -269,7 +270,7 @@ async fn revisit_question(
     app: web::Data<App>,
     token: &str,
 ) -> AppResult<crate::app::revisits::RevisitQuestion> {
-    app.revisit_look_admit(request.peer_addr().map(|address| address.ip()))?;
+    app.revisit_look_admit(sender_address(request, app.is_behind_proxy()))?;
     let token = token.to_owned();
     blocking(move || app.revisit_question(&token)).await
 }

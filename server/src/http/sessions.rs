@@ -1,6 +1,7 @@
 //! Signing in, refreshing, signing out, and the caller's own account.
 
 use super::blocking;
+use super::extract::sender_address;
 use super::problem::Problem;
 use super::routes::routes;
 use crate::app::App;
@@ -146,8 +147,7 @@ fn answer(tokens: TokensView) -> HttpResponse {
 ))]
 async fn sign_in(request: HttpRequest, app: web::Data<App>, body: web::Json<SignInBody>) -> AppResult<HttpResponse> {
     let body = body.into_inner();
-    let peer = request.peer_addr().map(|address| address.ip());
-    app.sign_in_admit(peer, &body.user_name)?;
+    app.sign_in_admit(sender_address(&request, app.is_behind_proxy()), &body.user_name)?;
     let public_key = body.device.public_key.as_deref().map(|key| bytes_of("device.public_key", key)).transpose()?;
     let sign_in = SignIn {
         user_name: body.user_name,

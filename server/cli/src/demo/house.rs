@@ -83,6 +83,7 @@ impl House {
             photos: PhotoStoreSettings::Folder(folder.join(PHOTO_FOLDER)),
             workers: 2,
             public_url: None,
+            is_behind_proxy: false,
         };
         let server = server::start(&settings)?;
         let http = Http::new(format!("http://{}", server.address()));
