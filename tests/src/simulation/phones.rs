@@ -173,7 +173,7 @@ impl Tester {
             WorkOrderState::Accepted => Act::Contact,
             WorkOrderState::Contacted => Act::Arrive,
             WorkOrderState::OnSite | WorkOrderState::SentBack => match choice % 4 {
-                0 if choice % 16 == 0 => Act::Photo,
+                0 if choice.is_multiple_of(16) => Act::Photo,
                 0 | 1 => Act::Capture(choice / 4 % 3, choice),
                 _ if !order.has_findings => Act::Findings,
                 _ => Act::Submit,
