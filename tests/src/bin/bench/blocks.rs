@@ -82,7 +82,8 @@ pub fn measure_visits(house: &House, plan: &Plan) -> Value {
     measure(house, plan, plan.block_requests, 1)
 }
 
-/// The same, each request with a whole day's work, as from a phone that was away.
+/// The same, each request with a whole day's work, as from a phone that was away. The few real logs come around several times in
+/// such a request, so its frame is shorter than a real day's would be; the server opens and checks every block all the same.
 pub fn measure_days(house: &House, plan: &Plan) -> Value {
     measure(house, plan, plan.block_requests / 2, VISITS_OF_DAY)
 }
