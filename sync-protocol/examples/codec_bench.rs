@@ -4,7 +4,7 @@
 //! best of many rounds over the logs' blocks, one block per log, each opened as it would be by a server.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../tests/support/logs.rs"]
+#[path = "../tests/all/support/logs.rs"]
 #[allow(dead_code)]
 mod logs;
 

@@ -8,7 +8,7 @@
 //! with what [`PULL`] symbols drawn from the whole group's distribution would add, and that with a little of the uniform one.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "../tests/support/logs.rs"]
+#[path = "../tests/all/support/logs.rs"]
 #[allow(dead_code)]
 mod logs;
 

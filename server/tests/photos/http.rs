@@ -1,7 +1,7 @@
 //! tus over real sockets, as a phone does it, and the desks looking at what came.
 
-use crate::pictures::*;
-use crate::world::*;
+use crate::photos::pictures::*;
+use crate::photos::world::*;
 use actix_web::web::Data;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -1,8 +1,8 @@
 //! The same on S3-compatible storage. `.ci/prepare` starts a server and points these tests to it.
 
-use crate::pictures::jpeg;
-use crate::uploads::{photo_arrives_in_pieces_over_two_servers, read};
-use crate::world::{World, sha256};
+use crate::photos::pictures::jpeg;
+use crate::photos::uploads::{photo_arrives_in_pieces_over_two_servers, read};
+use crate::photos::world::{World, sha256};
 use callout_server::photos::store::{PhotoStore, PhotoStoreError, S3Settings, Secret, photo_key};
 use callout_sync_protocol::photos::MediaType;
 

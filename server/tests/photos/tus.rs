@@ -1,6 +1,6 @@
 //! tus 1.0.0, sentence by sentence: tables of headers and what they must lead to.
 
-use crate::pictures::photo_id;
+use crate::photos::pictures::photo_id;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use callout_server::photos::tus::*;

@@ -1,7 +1,7 @@
 //! The upload service over a real store in a folder: cuts, repeats, races, lies, and what must never be lost.
 
-use crate::pictures::*;
-use crate::world::*;
+use crate::photos::pictures::*;
+use crate::photos::world::*;
 use bytes::Bytes;
 use callout_server::app::access::Caller;
 use callout_server::photos::service::{PhotoService, Swept, UploadError};

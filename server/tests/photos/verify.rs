@@ -1,6 +1,6 @@
 //! Hostile and honest pictures. Honest ones keep what their camera said; hostile ones are refused and cost little.
 
-use crate::pictures::*;
+use crate::photos::pictures::*;
 use callout_server::photos::exif::ExifFacts;
 use callout_server::photos::verify::{ImageLimits, ImageProblem, VerifiedPhoto, inspect, verify};
 use callout_sync_protocol::photos::MediaType;

@@ -1,6 +1,6 @@
 //! Working days, limits and clocks (R-LIMIT-1, R-LIMIT-2, R-INTAKE-5, R-INTAKE-9, R-CLASS-2, R-LADDER-3).
 
-use crate::support::{CHINA, china};
+use crate::workflow::support::{CHINA, china};
 use callout_server::workflow::calendar::{CalendarError, Day, WorkCalendar};
 use callout_server::workflow::clocks::{Clock, ClockEvent, ClockStanding, SpanReason, TimeMeasure};
 use callout_server::workflow::complaints::{ComplaintChannel, ComplaintClass};

@@ -1,6 +1,6 @@
 //! Intake and triage (R-INTAKE-2…4, 8, 9; R-CLASS-1, R-CLASS-2; R-RETURN-4, R-RETURN-5).
 
-use crate::support::{at, position};
+use crate::workflow::support::{at, position};
 use callout_server::workflow::complaints::*;
 use callout_sync_protocol::ids::ComplaintId;
 use callout_sync_protocol::problem::ProblemType;

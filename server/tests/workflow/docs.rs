@@ -2,7 +2,7 @@
 //!
 //! `CALLOUT_BLESS=1` rewrites the file.
 
-use crate::support::{at, desk_commands, facts, field_commands, field_facts, reply, user};
+use crate::workflow::support::{at, desk_commands, facts, field_commands, field_facts, reply, user};
 use callout_server::workflow::clocks::{Clock, ClockEvent, ClockStanding, TimeMeasure};
 use callout_server::workflow::handoffs::{
     HandoffCommand, HandoffOutcome, HandoffRecipient, HandoffState, handoff_transition,

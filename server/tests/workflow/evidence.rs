@@ -1,6 +1,6 @@
 //! What the server finds by itself in a submitted test, operators side by side, arrivals (R-TEST-1, R-VISIT-1).
 
-use crate::support::{at, place, position};
+use crate::workflow::support::{at, place, position};
 use callout_server::workflow::appointments::{ArrivalPolicy, Punctuality, arrival_compare};
 use callout_server::workflow::field_tests::{
     ComparedFigure, FindingPolicy, OperatorFigures, OperatorTrack, PhotoEvidence, TestEvidence, TestFinding as F,

@@ -1,6 +1,6 @@
 //! The ladder (R-LADDER-1…3).
 
-use crate::support::{position, test_id};
+use crate::workflow::support::{position, test_id};
 use callout_server::workflow::ladder::*;
 use callout_server::workflow::ladder_defaults::default_ladder;
 use callout_sync_protocol::problem::ProblemType;

@@ -1,6 +1,6 @@
 //! Random commands of desks and tester, in any order: what must never happen does not.
 
-use crate::support::{CHINA, desk_commands, facts, field_commands, field_facts};
+use crate::workflow::support::{CHINA, desk_commands, facts, field_commands, field_facts};
 use callout_server::workflow::calendar::WorkCalendar;
 use callout_server::workflow::clocks::{Clock, ClockEvent, ClockStanding, TimeMeasure};
 use callout_server::workflow::replies::ReplyKind;

@@ -1,6 +1,6 @@
 //! Regions: which geometries are accepted, and what lies in them.
 
-use crate::support::{position, region};
+use crate::workflow::support::{position, region};
 use callout_server::workflow::regions::{MAX_REGION_POSITIONS, RegionShape, RegionShapeError, region_at};
 use proptest::prelude::*;
 

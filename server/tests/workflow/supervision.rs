@@ -1,6 +1,6 @@
 //! Clusters, the supervision list, sites down, early warnings (R-SUPERVISE-1, R-SUPERVISE-2, R-WARN-1).
 
-use crate::support::{at, position};
+use crate::workflow::support::{at, position};
 use callout_server::workflow::places::distance_m;
 use callout_server::workflow::supervision::*;
 use callout_server::workflow::warnings::*;

@@ -1,6 +1,6 @@
 //! Tracking tickets, revisits and handoffs (R-RETURN-2…4, R-REVISIT-1, R-ROUTE-1…3, R-ROUTE-5, R-KNOW-1).
 
-use crate::support::{answer, at, reply};
+use crate::workflow::support::{answer, at, reply};
 use callout_server::workflow::handoffs::{
     HandoffCommand, HandoffEffect, HandoffOutcome, HandoffRecipient, HandoffState, Route, RouteCause, RouteOwner,
     handoff_transition, route,

@@ -1,6 +1,6 @@
 //! Words: addresses that are exact enough (R-LOCATE-1), expressions that must not reach a customer (R-CONTACT-2).
 
-use crate::support::{place, position};
+use crate::workflow::support::{place, position};
 use callout_server::workflow::places::{address_is_exact, distance_m, place_check};
 use callout_server::workflow::replies::{
     ExpressionLanguage, ForbiddenExpression, ForbiddenExpressions, customer_text_check,

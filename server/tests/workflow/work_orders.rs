@@ -1,6 +1,8 @@
 //! Work orders at the desks, rule by rule.
 
-use crate::support::{answer, at, desk_commands, facts, field_commands, field_facts, place, plan, region, reply, user};
+use crate::workflow::support::{
+    answer, at, desk_commands, facts, field_commands, field_facts, place, plan, region, reply, user,
+};
 use callout_server::workflow::handoffs::{HandoffOutcome, HandoffRecipient};
 use callout_server::workflow::replies::{ReplyKind, ReplyText};
 use callout_server::workflow::reviews::PlanKind;

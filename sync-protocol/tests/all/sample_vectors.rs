@@ -2,9 +2,6 @@
 //!
 //! `CALLOUT_WRITE_VECTORS=1 cargo test -p callout-sync-protocol --test sample_vectors` writes the files anew; that is right
 //! only together with a new `BLOCK_VERSION`. All samples in them are made up.
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::samples::codec::statistics;
@@ -162,7 +159,7 @@ fn golden_blocks_do_not_change() {
     for (name, about, operator, sequence, samples) in cases {
         let secret = [0x42; 32];
         let key = SigningKey::from_bytes(&secret);
-        let header = BlockHeader { operator, sequence, sample_count: samples.len() as u32, ..support::header() };
+        let header = BlockHeader { operator, sequence, sample_count: samples.len() as u32, ..crate::support::header() };
         let columns = SampleColumns::from_samples(&samples).unwrap();
         let block = block_seal(&header, &columns, &key).unwrap();
         if std::env::var_os("CALLOUT_WRITE_VECTORS").is_some() {

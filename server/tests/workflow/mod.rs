@@ -1,5 +1,4 @@
 //! The desks' rules, tested through their public functions: tables that cite the rules, and random walks that try to break them.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod calendar_and_limits;
 mod complaints;

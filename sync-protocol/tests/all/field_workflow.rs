@@ -1,5 +1,4 @@
 //! The tester's part of the workflow, rule by rule, through its one public function.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use callout_sync_protocol::commands::{
     AffectedService, BlockCitation, CommandBody, ContactOutcome, Findings, MissingOperator,

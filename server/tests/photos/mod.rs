@@ -1,6 +1,5 @@
 //! Photos through their public seams: the tus rules, the defensive decoder, the upload service over a real store, and the
 //! same over HTTP.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod http;
 mod pictures;

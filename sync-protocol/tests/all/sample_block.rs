@@ -1,8 +1,6 @@
 //! The sealed block from outside: round trips, refusals, and bounds (R-TEST-3, R-TEST-5).
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
+use crate::support::{header, key, samples};
 use callout_sync_protocol::samples::sample::CAPTURED_AT_MS_MAX;
 use callout_sync_protocol::samples::{
     BLOCK_VERSION, BlockError, BlockHash, BlockHeader, Cell, MAX_BLOCK_BYTES, MAX_SAMPLES_PER_BLOCK, Position, Sample,
@@ -11,7 +9,6 @@ use callout_sync_protocol::samples::{
 };
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
-use support::{header, key, samples};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
@@ -41,12 +38,12 @@ proptest! {
 
 #[test]
 fn the_real_logs_come_back() {
-    let Some(data) = support::logs::data_dir() else {
+    let Some(data) = crate::support::logs::data_dir() else {
         eprintln!("skipped: the real logs are not there (set CALLOUT_SHARED_DATA)");
         return;
     };
     let mut scratch = SampleColumns::new();
-    for (name, samples) in support::logs::walks(&data).into_iter().chain(support::logs::drives(&data)) {
+    for (name, samples) in crate::support::logs::walks(&data).into_iter().chain(crate::support::logs::drives(&data)) {
         let columns = SampleColumns::from_samples(&samples).unwrap();
         let block = block_seal(&header(), &columns, &key()).unwrap();
         block_open_into(block.as_bytes(), &mut scratch).unwrap();
@@ -231,19 +228,19 @@ fn a_block_hash_is_text_json_and_cbor() {
 
 #[test]
 fn the_real_logs_are_small() {
-    let Some(data) = support::logs::data_dir() else {
+    let Some(data) = crate::support::logs::data_dir() else {
         eprintln!("skipped: the real logs are not there (set CALLOUT_SHARED_DATA)");
         return;
     };
-    let size = |logs: Vec<support::logs::Log>| {
+    let size = |logs: Vec<crate::support::logs::Log>| {
         let bytes: usize = logs.iter().map(|(_, samples)| sealed(samples).len()).sum();
         let count: usize = logs.iter().map(|(_, samples)| samples.len()).sum();
         bytes as f64 / count as f64
     };
     // Bytes per sample, seal included; the product promises 4.5.
-    let walks = size(support::logs::walks(&data));
+    let walks = size(crate::support::logs::walks(&data));
     assert!(walks <= 2.85, "{walks}");
-    let drives = size(support::logs::drives(&data));
+    let drives = size(crate::support::logs::drives(&data));
     assert!(drives <= 3.0, "{drives}");
 }
 

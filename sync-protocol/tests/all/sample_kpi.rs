@@ -1,14 +1,11 @@
 //! Key figures from outside: the published report, exact merging, bounds (R-TEST-2).
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod support;
-
+use crate::support::samples;
 use callout_sync_protocol::samples::kpi::{
     CoverageThresholds, GRID_SQUARES_MAX, Grade, KpiPolicy, PolicyMismatch, SampleKpis, kpis_compute,
 };
 use callout_sync_protocol::samples::{Cell, Position, Sample, SampleColumns, Technology};
 use proptest::prelude::*;
-use support::samples;
 
 fn sample(technology: Technology, level_dbm: Option<i16>, sinr_half_db: Option<i16>) -> Sample {
     Sample {

@@ -1,0 +1,6 @@
+//! The server's parts through their public seams, in one binary: linking it once is what keeps the tests quick to build.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod photos;
+mod sync;
+mod workflow;
