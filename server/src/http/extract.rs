@@ -73,6 +73,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use actix_web::test::TestRequest;
