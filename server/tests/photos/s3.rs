@@ -6,10 +6,10 @@ use crate::photos::world::{World, sha256};
 use callout_server::photos::store::{PhotoStore, PhotoStoreError, S3Settings, Secret, photo_key};
 use callout_sync_protocol::photos::MediaType;
 
-/// The store of `CALLOUT_S3_ENDPOINT`; `None`, said plainly, where there is none.
+/// The store of `CALLOUT_TEST_S3_ENDPOINT`; `None`, said plainly, where there is none.
 async fn store(test: &str) -> Option<PhotoStore> {
-    let Ok(endpoint) = std::env::var("CALLOUT_S3_ENDPOINT") else {
-        eprintln!("{test}: skipped, CALLOUT_S3_ENDPOINT names no S3-compatible server; .ci/prepare starts one");
+    let Ok(endpoint) = std::env::var("CALLOUT_TEST_S3_ENDPOINT") else {
+        eprintln!("{test}: skipped, CALLOUT_TEST_S3_ENDPOINT names no S3-compatible server; .ci/prepare starts one");
         return None;
     };
     let settings = settings(endpoint.clone());
