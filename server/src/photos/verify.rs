@@ -186,7 +186,7 @@ fn verify_decoded(bytes: &[u8], inspected: &InspectedImage) -> Result<VerifiedPh
         false => (picture.width(), picture.height()),
     };
     let mut small = match width.max(height) > THUMBNAIL_SIDE {
-        true => picture.thumbnail(THUMBNAIL_SIDE, THUMBNAIL_SIDE),
+        true => shrink(&picture),
         false => picture,
     };
     small.apply_orientation(exif.orientation);
@@ -198,6 +198,53 @@ fn verify_decoded(bytes: &[u8], inspected: &InspectedImage) -> Result<VerifiedPh
     let perceptual_hash = difference_hash(&small);
     let facts = PhotoFacts { media_type: inspected.media_type, width, height, exif, perceptual_hash };
     Ok(VerifiedPhoto { facts, thumbnail })
+}
+
+/// Shrinks a picture so that its longer side is a thumbnail's.
+fn shrink(picture: &DynamicImage) -> DynamicImage {
+    match picture {
+        DynamicImage::ImageRgb8(rgb) => shrink_rgb(rgb).into(),
+        other => other.thumbnail(THUMBNAIL_SIDE, THUMBNAIL_SIDE),
+    }
+}
+
+/// What nearly every photo is: each pixel becomes the mean of the box that it covers, in whole numbers. The image crate's own
+/// `thumbnail` does the same in floating point and took half the time of a whole photo's verification.
+fn shrink_rgb(picture: &RgbImage) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let longer = u64::from(width.max(height));
+    let side = |length: u32| ((u64::from(length) * u64::from(THUMBNAIL_SIDE)).div_ceil(longer) as u32).max(1);
+    let (small_width, small_height) = (side(width), side(height));
+    // Which source pixels a small one covers: at least one, since the picture is larger.
+    let covered = |index: u32, small: u32, large: u32| {
+        let edge = |index: u32| (u64::from(index) * u64::from(large) / u64::from(small)) as usize;
+        edge(index)..edge(index + 1).max(edge(index) + 1)
+    };
+    let columns: Vec<_> = (0..small_width).map(|x| covered(x, small_width, width)).collect();
+    let source = picture.as_raw();
+    let row_bytes = width as usize * 3;
+    let mut sums = vec![[0u32; 3]; small_width as usize];
+    let mut pixels = Vec::with_capacity(small_width as usize * small_height as usize * 3);
+    for y in 0..small_height {
+        sums.fill([0; 3]);
+        let rows = covered(y, small_height, height);
+        for row in rows.clone() {
+            let line = &source[row * row_bytes..(row + 1) * row_bytes];
+            for (sum, column) in sums.iter_mut().zip(&columns) {
+                for pixel in line[column.start * 3..column.end * 3].chunks_exact(3) {
+                    sum[0] += u32::from(pixel[0]);
+                    sum[1] += u32::from(pixel[1]);
+                    sum[2] += u32::from(pixel[2]);
+                }
+            }
+        }
+        for (sum, column) in sums.iter().zip(&columns) {
+            let count = (column.len() * rows.len()) as u32;
+            pixels.extend(sum.map(|channel| ((channel + count / 2) / count) as u8));
+        }
+    }
+    // As many pixels as were reckoned above; should that ever be wrong, an empty thumbnail is no harm.
+    RgbImage::from_raw(small_width, small_height, pixels).unwrap_or_default()
 }
 
 fn is_quarter_turn(orientation: image::metadata::Orientation) -> bool {
@@ -267,4 +314,28 @@ fn difference_hash(picture: &RgbImage) -> u64 {
         }
     }
     hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    #[test]
+    fn shrinking_keeps_the_shape_and_the_mean() {
+        for (width, height) in [(1280, 960), (513, 1), (1, 3000), (960, 1280), (12_000, 2), (1025, 700)] {
+            let picture = RgbImage::from_fn(width, height, |x, y| Rgb([(x % 256) as u8, (y % 256) as u8, 200]));
+            let small = shrink_rgb(&picture);
+            let (ours, theirs) = (small.dimensions(), DynamicImage::from(picture).thumbnail(512, 512).to_rgb8());
+            assert_eq!(ours.0.max(ours.1), 512, "{width} x {height}");
+            assert!(
+                ours.0.abs_diff(theirs.width()) <= 1 && ours.1.abs_diff(theirs.height()) <= 1,
+                "{width} x {height}"
+            );
+            assert!(small.pixels().all(|pixel| pixel.0[2] == 200), "{width} x {height}");
+        }
+        let halves = RgbImage::from_fn(1024, 1024, |x, _| if x < 512 { Rgb([0; 3]) } else { Rgb([255; 3]) });
+        let small = shrink_rgb(&halves);
+        assert_eq!((small.get_pixel(255, 0).0, small.get_pixel(256, 0).0), ([0; 3], [255; 3]));
+    }
 }
