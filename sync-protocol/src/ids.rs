@@ -125,5 +125,7 @@ typed_id!(/// An event of the audit trail.
     EventId);
 typed_id!(/// A durable job.
     JobId);
+typed_id!(/// One version of a policy that an administrator set.
+    PolicyId);
 typed_id!(/// A family of rotating refresh tokens, one sign-in.
     SessionId);

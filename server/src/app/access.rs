@@ -37,6 +37,10 @@ actions! {
     RegionRead: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, FieldTester, RegionalLead, QualityControl, Administrator, Auditor, IntegrationClient],
     /// Changing regions.
     RegionManage: [Administrator],
+    /// Reading what is set: limits, calendars, templates, word lists.
+    PolicyRead: [T1Dispatcher, T2BranchDesk, RegionalLead, QualityControl, Administrator, Auditor],
+    /// Setting it.
+    PolicyManage: [Administrator],
     /// Pushing a complaint in (R-INTAKE-1).
     ComplaintCreate: [CustomerServiceAgent, T1Dispatcher, IntegrationClient],
     /// Reading complaints.

@@ -24,6 +24,8 @@ pub enum Subject {
     User(UserId),
     /// A region.
     Region(RegionId),
+    /// A policy of a kind and region.
+    Policy(Uuid),
 }
 
 impl Subject {
@@ -34,6 +36,7 @@ impl Subject {
             Self::WorkOrder(_) => SubjectKind::WorkOrder,
             Self::User(_) => SubjectKind::User,
             Self::Region(_) => SubjectKind::Region,
+            Self::Policy(_) => SubjectKind::Policy,
         }
     }
 
@@ -44,6 +47,7 @@ impl Subject {
             Self::WorkOrder(id) => id.into(),
             Self::User(id) => id.into(),
             Self::Region(id) => id.into(),
+            Self::Policy(id) => id,
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod handoffs;
 pub mod ladder_steps;
 pub mod passwords;
 pub mod photos;
+pub mod policies;
 pub mod quarantine;
 pub mod regions;
 pub mod replies;

@@ -12,6 +12,7 @@ pub mod openapi;
 pub mod pages;
 pub mod photo_uploads;
 pub mod photos;
+pub mod policies;
 pub mod positions;
 pub mod problem;
 pub mod quarantine;
@@ -57,6 +58,7 @@ pub fn nouns() -> Vec<Noun> {
         sessions,
         users,
         regions,
+        policies,
         complaints,
         work_orders,
         handoffs,

@@ -5,8 +5,10 @@
 use crate::workflow::calendar::{Day, WorkCalendar};
 use crate::workflow::clocks::{Clock, TimeMeasure};
 use crate::workflow::complaints::{ComplaintChannel, ComplaintClass};
+use crate::workflow::policies::Policy;
 use crate::workflow::reviews::PlanKind;
-use crate::workflow::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS};
+use crate::workflow::{DAY_MICROS, HOUR_MICROS, MINUTE_MICROS, refuse};
+use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +83,33 @@ impl Default for LimitPolicy {
             review_meeting_minute: 14 * 60 + 30,
             warn_percent: 80,
         }
+    }
+}
+
+impl Policy for LimitPolicy {
+    const KIND: &'static str = "limits";
+
+    fn check(&self) -> Result<(), Rejection> {
+        let within = |field: &str, value: u32, lowest: u32, highest: u32| {
+            if (lowest..=highest).contains(&value) {
+                Ok(())
+            } else {
+                refuse(ProblemType::InvalidField, format!("{field}: must be from {lowest} to {highest}"))
+            }
+        };
+        within("quality_working_days", self.quality_working_days.into(), 1, 60)?;
+        within("conduct_and_billing_working_days", self.conduct_and_billing_working_days.into(), 1, 60)?;
+        // R-LIMIT-1: anything else at most five working days.
+        within("other_working_days", self.other_working_days.into(), 1, 5)?;
+        within("major_percent", self.major_percent.into(), 1, 100)?;
+        within("first_response_hours", self.first_response_hours.into(), 1, 240)?;
+        within("higher_door_hours", self.higher_door_hours.into(), 1, 240)?;
+        within("review_hours", self.review_hours.into(), 1, 720)?;
+        within("fault_days", self.fault_days.into(), 1, 60)?;
+        within("retrofit_days", self.retrofit_days.into(), 1, 60)?;
+        within("review_meeting_weekday", self.review_meeting_weekday.into(), 0, 6)?;
+        within("review_meeting_minute", self.review_meeting_minute.into(), 0, 24 * 60 - 1)?;
+        within("warn_percent", self.warn_percent.into(), 1, 99)
     }
 }
 

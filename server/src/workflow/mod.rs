@@ -61,6 +61,7 @@ pub mod ladder;
 pub mod ladder_defaults;
 pub mod limits;
 pub mod places;
+pub mod policies;
 pub mod regions;
 pub mod replies;
 pub mod reviews;

@@ -30,6 +30,8 @@ text_enum! {
         Device = "device" / "设备",
         /// A region.
         Region = "region" / "区域",
+        /// A policy, with all of its versions.
+        Policy = "policy" / "策略",
         /// The server itself; its id is all zeros.
         Server = "server" / "服务器",
     }

@@ -30,6 +30,7 @@ pub mod jobs;
 pub mod ladder_steps;
 pub mod photo_uploads;
 pub mod photos;
+pub mod policies;
 pub mod regions;
 pub mod replies;
 pub mod reviews;

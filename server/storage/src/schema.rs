@@ -439,6 +439,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::sql_types::*;
+    policies (id) {
+        id -> Id,
+        subject_id -> Id,
+        kind -> Words,
+        region_id -> Nullable<Id>,
+        version -> Count,
+        document -> Json,
+        reason -> Words,
+        created_by -> Id,
+        created_at -> Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     command_receipts,
     complaints,

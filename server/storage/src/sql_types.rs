@@ -292,6 +292,7 @@ id_value!(
     HandoffId,
     JobId,
     PhotoId,
+    PolicyId,
     RegionId,
     ReplyId,
     RevisitId,

@@ -7,6 +7,7 @@ mod bad_sync;
 mod complaints;
 mod desks;
 mod openapi;
+mod policies;
 mod sessions;
 mod story;
 mod support;

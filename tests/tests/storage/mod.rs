@@ -4,6 +4,7 @@ mod evidence;
 mod feeds;
 mod fixtures;
 mod people;
+mod policies;
 mod schema;
 mod trail;
 mod units_of_work;
