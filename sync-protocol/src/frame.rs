@@ -21,7 +21,9 @@ pub enum FrameError {
     #[error("not a sync frame")]
     NotAFrame,
     /// The version is not served.
-    #[error("protocol version {0} is not served")]
+    #[error(
+        "protocol version {0} is not served, only {PROTOCOL_VERSION_OLDEST} to {PROTOCOL_VERSION}; nothing was changed"
+    )]
     UnsupportedVersion(u8),
     /// More bytes than [`MAX_FRAME_BYTES`] or, decompressed, [`MAX_MESSAGE_BYTES`].
     #[error("the message is too large")]
@@ -37,9 +39,14 @@ pub enum FrameError {
     TrailingBytes,
 }
 
-/// Frames a message.
+/// Frames a message in the version that this crate speaks.
 pub fn frame_encode<T: Encode<()>>(message: &T) -> Vec<u8> {
-    let mut plain = vec![PROTOCOL_VERSION, 0];
+    frame_encode_as(PROTOCOL_VERSION, message)
+}
+
+/// Frames a message for a reader of a version; the message must have only what that version has (`for_version`).
+pub fn frame_encode_as<T: Encode<()>>(version: u8, message: &T) -> Vec<u8> {
+    let mut plain = vec![version, 0];
     if minicbor::encode(message, &mut plain).is_err() {
         // Writing into a Vec is infallible, and no derived encoding fails by itself.
         unreachable!("encoding into memory cannot fail");
@@ -49,7 +56,7 @@ pub fn frame_encode<T: Encode<()>>(message: &T) -> Vec<u8> {
         && packed.len() + 2 < plain.len()
     {
         let mut frame = Vec::with_capacity(packed.len() + 2);
-        frame.extend_from_slice(&[PROTOCOL_VERSION, FLAG_ZSTD]);
+        frame.extend_from_slice(&[version, FLAG_ZSTD]);
         frame.extend_from_slice(&packed);
         return frame;
     }

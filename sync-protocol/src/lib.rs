@@ -4,6 +4,7 @@
 //! someone could write a third implementation.
 #![warn(missing_docs)]
 
+pub mod checkpoint;
 pub mod commands;
 pub mod field_workflow;
 pub mod frame;

@@ -12,7 +12,7 @@ use std::str::FromStr;
 macro_rules! problems {
     ($($(#[$doc:meta])* $number:literal $variant:ident = $slug:literal, $status:literal, $en:literal, $zh:literal;)+) => {
         /// A problem type. Its URI is `urn:callout:problem:<slug>`; numbers and slugs never change their meaning.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
         #[cbor(index_only)]
         pub enum ProblemType {
             $($(#[$doc])* #[n($number)] $variant),+
@@ -21,6 +21,16 @@ macro_rules! problems {
         impl ProblemType {
             /// All of them, in the order of their wire numbers.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The number on the wire.
+            pub fn number(self) -> u32 {
+                match self { $(Self::$variant => $number),+ }
+            }
+
+            /// The problem of a number on the wire; [`ProblemType::Unrecognised`] for one of a newer list.
+            pub fn of_number(number: u32) -> Self {
+                match number { $($number => Self::$variant,)+ _ => Self::Unrecognised }
+            }
 
             /// The last part of the URI.
             pub fn slug(self) -> &'static str {
@@ -125,9 +135,32 @@ problems! {
     34 WrongCredentials = "wrong-credentials", 401, "User name or password is wrong", "用户名或密码错误";
     /// The version of the upload protocol (tus) is not served; it demands this status.
     35 UploadVersionUnsupported = "upload-version-unsupported", 412, "This version of the upload protocol is not supported", "不支持该上传协议版本";
+    /// A number of a newer list than the reader's; the sentence beside it says what is wrong.
+    255 Unrecognised = "unrecognised", 409, "Refused for a reason that this version cannot name", "因本版本无法识别的原因被拒绝";
+}
+
+/// The last number that readers of protocol version 1 know; they refuse a whole answer with any other.
+const LAST_OF_VERSION_1: u32 = 35;
+
+impl<'b, C> Decode<'b, C> for ProblemType {
+    /// A number of a newer list is read all the same, so that one rejection never makes a whole answer unreadable.
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Ok(Self::of_number(d.u32()?))
+    }
 }
 
 impl ProblemType {
+    /// As a reader of that protocol version can understand it: the nearest of the same status where it does not know this one.
+    #[must_use]
+    pub fn for_version(self, version: u8) -> Self {
+        if version >= 2 || self.number() <= LAST_OF_VERSION_1 {
+            return self;
+        }
+        let of_version_1 = |known: &Self| known.number() <= LAST_OF_VERSION_1;
+        let nearest = Self::ALL.iter().copied().filter(of_version_1).find(|known| known.status() == self.status());
+        nearest.unwrap_or(Self::IllegalTransition)
+    }
+
     /// The stable URI of RFC 9457 §3.1.1.
     pub fn uri(self) -> String {
         format!("urn:callout:problem:{}", self.slug())

@@ -3,6 +3,7 @@
 //! Order of work on both sides: commands, then blocks, then changes. Photos' bytes travel apart (resumable upload). What does
 //! not belong here: framing and compression (`frame`), the rules (`field_workflow`).
 
+use crate::checkpoint::Checkpoint;
 use crate::commands::Command;
 use crate::ids::{CommandId, DeviceId, PhotoId, WorkOrderId};
 use crate::problem::Rejection;
@@ -45,6 +46,9 @@ pub struct SyncRequest {
     /// Most changes that the phone wants in the answer; the server may send fewer.
     #[n(5)]
     pub max_changes: u32,
+    /// What the phone holds at its cursor, since version 2; the server resets a phone that holds something else than it should.
+    #[n(6)]
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// A sealed block on its way, with the order that it was measured for.
@@ -82,9 +86,13 @@ pub struct SyncResponse {
     /// More changes wait; ask again at once.
     #[n(6)]
     pub has_more: bool,
-    /// What the server wants of the phone.
+    /// What the server wants of the phone. A reader leaves out those that it does not know.
     #[n(7)]
+    #[cbor(decode_with = "directives_decode")]
     pub directives: Vec<Directive>,
+    /// What the phone should hold after these changes, since version 2; absent while more wait.
+    #[n(8)]
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// What became of a command.
@@ -201,6 +209,41 @@ pub enum Directive {
     },
 }
 
+/// The last directive of this list; a later number belongs to a newer one.
+const LAST_DIRECTIVE: u32 = 2;
+
+/// Reads directives and leaves out those of a newer list: a wish that the phone cannot understand is no reason to lose the rest.
+fn directives_decode<C>(
+    d: &mut minicbor::Decoder<'_>,
+    context: &mut C,
+) -> Result<Vec<Directive>, minicbor::decode::Error> {
+    let mut directives = Vec::new();
+    let mut left = d.array()?;
+    loop {
+        let is_end = match &mut left {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => d.datatype()? == minicbor::data::Type::Break,
+        };
+        if is_end {
+            if left.is_none() {
+                d.skip()?;
+            }
+            return Ok(directives);
+        }
+        let mut ahead = d.probe();
+        ahead.array()?;
+        if ahead.u32()? <= LAST_DIRECTIVE {
+            directives.push(Directive::decode(d, context)?);
+        } else {
+            d.skip()?;
+        }
+    }
+}
+
 /// A list in a message that is longer than allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: at most {maximum} entries")]
@@ -212,6 +255,15 @@ pub struct TooMany {
 }
 
 impl SyncRequest {
+    /// The same request with only what a server of that protocol version understands.
+    #[must_use]
+    pub fn for_version(mut self, version: u8) -> Self {
+        if version < 2 {
+            self.checkpoint = None;
+        }
+        self
+    }
+
     /// Checks the lists' lengths.
     pub fn validate(&self) -> Result<(), TooMany> {
         if self.commands.len() > MAX_COMMANDS {
@@ -226,5 +278,28 @@ impl SyncRequest {
     /// How many changes to put into the answer.
     pub fn changes_wanted(&self) -> usize {
         (self.max_changes as usize).clamp(1, MAX_CHANGES)
+    }
+}
+
+impl SyncResponse {
+    /// The same answer with only what a reader of that protocol version understands.
+    #[must_use]
+    pub fn for_version(mut self, version: u8) -> Self {
+        if version >= 2 {
+            return self;
+        }
+        self.checkpoint = None;
+        let of_commands = self.outcomes.iter_mut().filter_map(|outcome| match &mut outcome.result {
+            CommandResult::Accepted { .. } => None,
+            CommandResult::Rejected { rejection } => Some(rejection),
+        });
+        let of_blocks = self.block_outcomes.iter_mut().filter_map(|outcome| match &mut outcome.result {
+            BlockResult::Stored {} => None,
+            BlockResult::Quarantined { rejection } | BlockResult::Refused { rejection } => Some(rejection),
+        });
+        for rejection in of_commands.chain(of_blocks) {
+            rejection.problem = rejection.problem.for_version(version);
+        }
+        self
     }
 }

@@ -23,12 +23,14 @@ use crate::store::captures::field_test_list_unsealed_out_of_scope;
 use crate::store::commands::command_counts;
 use crate::store::sync_state::sync_state_get;
 use crate::store::{Store, StoreError};
-use callout_sync_protocol::frame::{frame_decode, frame_encode};
+use callout_sync_protocol::frame::{frame_decode, frame_encode_as};
 use callout_sync_protocol::ids::PhotoId;
 use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::sync::SyncResponse;
 use callout_sync_protocol::time::Timestamp;
-use callout_sync_protocol::version::{MAX_BLOCKS, MAX_COMMANDS, MEDIA_TYPE};
+use callout_sync_protocol::version::{
+    MAX_BLOCKS, MAX_COMMANDS, MEDIA_TYPE, PROTOCOL_VERSION, VERSIONS_HEADER, version_in_common,
+};
 use photos::PhotoRun;
 use serde::Serialize;
 use sync_round::{RoundLimits, SentRound, item_set_aside, round_apply, round_request};
@@ -206,6 +208,10 @@ struct Run {
     suspects: Option<usize>,
     /// An empty request was answered well.
     is_envelope_proven: bool,
+    /// The protocol version that the server asked for, where it does not speak the newest.
+    version: Option<u8>,
+    /// The phone held something else than the server said, and asked again; once a run, so that a fault cannot loop.
+    has_disagreed: bool,
     photos: PhotoRun,
 }
 
@@ -340,7 +346,10 @@ impl Engine {
                     ("content-type", MEDIA_TYPE.to_owned()),
                     ("accept", MEDIA_TYPE.to_owned()),
                 ],
-                body: frame_encode(&request),
+                body: {
+                    let version = self.run.version.unwrap_or(PROTOCOL_VERSION);
+                    frame_encode_as(version, &request.for_version(version))
+                },
             };
             return Ok(self.send(Purpose::Round(sent), request));
         }
@@ -469,7 +478,8 @@ impl Engine {
                 }
                 self.run.has_refreshed = false;
                 self.run.has_pulled = true;
-                self.run.has_more = applied.has_more && applied.is_progress;
+                let asks_again = applied.disagrees && !std::mem::replace(&mut self.run.has_disagreed, true);
+                self.run.has_more = applied.has_more && applied.is_progress || asks_again;
                 self.run.is_stalled = !applied.is_progress && sent.item_count() > 0;
                 let mut instructions = vec![Instruction::Report(Progress::RoundDone { summary: self.run.summary })];
                 instructions.extend(self.next(store, moment)?);
@@ -488,6 +498,14 @@ impl Engine {
             }
             400 | 413 | 422 if sent.item_count() == 1 => {
                 item_set_aside(store, sent, &response.problem(), moment.now, &mut self.run.summary)?;
+                self.next(store, moment)
+            }
+            426 if self.run.version.is_none()
+                && let Some(version) = response.header(VERSIONS_HEADER).and_then(version_in_common)
+                && version != PROTOCOL_VERSION =>
+            {
+                // A server that is not updated yet, for one: the same in the version that it serves.
+                self.run.version = Some(version);
                 self.next(store, moment)
             }
             _ => {

@@ -4,7 +4,7 @@ use super::SyncSummary;
 use crate::store::account::Device;
 use crate::store::blocks::{block_decide, block_list_sealed};
 use crate::store::commands::{CommandStanding, command_decide, command_list_waiting};
-use crate::store::orders::{order_leave, order_put, order_reset};
+use crate::store::orders::{order_checkpoint, order_leave, order_put, order_reset};
 use crate::store::photos::photo_want;
 use crate::store::sync_state::{sync_state_get, sync_state_put};
 use crate::store::{Connection, Store, StoreError};
@@ -67,6 +67,7 @@ pub(super) fn round_request(
         commands,
         blocks,
         max_changes: CHANGES_WANTED.min(MAX_CHANGES) as u32,
+        checkpoint: cursor.map(|_| order_checkpoint(connection)).transpose()?,
     };
     Ok((request, sent))
 }
@@ -77,6 +78,8 @@ pub(super) struct Applied {
     pub has_more: bool,
     /// Something was decided or learned; a round without it must not be repeated at once.
     pub is_progress: bool,
+    /// All changes are here, and yet the phone holds something else than the server says: the next round makes that good.
+    pub disagrees: bool,
 }
 
 /// Applies an answer: all of it or nothing.
@@ -164,7 +167,11 @@ fn apply(
         }
     }
     sync_state_put(connection, &state)?;
-    Ok(Applied { has_more: response.has_more && is_current, is_progress })
+    let disagrees = match response.checkpoint {
+        Some(theirs) if is_current && !response.has_more => order_checkpoint(connection)? != theirs,
+        _ => false,
+    };
+    Ok(Applied { has_more: response.has_more && is_current, is_progress, disagrees })
 }
 
 /// The server cannot read a request because of the one item in it: the item is set aside with the reason, and stays visible.

@@ -1,6 +1,7 @@
 //! The orders' rows: what the server said of them last. What the tester sees is derived in `local_order`.
 
 use super::{StoreError, cbor, from_cbor, instant};
+use callout_sync_protocol::checkpoint::Checkpoint;
 use callout_sync_protocol::ids::WorkOrderId;
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::{CustomerContact, LeftReason, WorkOrderView};
@@ -96,4 +97,26 @@ pub fn order_reset(connection: &Connection, at: Timestamp) -> Result<(), StoreEr
         order_leave(connection, order.view.id, None, at)?;
     }
     Ok(())
+}
+
+/// The first fields of a stored view; the rest is not read.
+#[derive(minicbor::Decode)]
+struct ViewHead {
+    #[n(0)]
+    id: WorkOrderId,
+    #[n(1)]
+    version: u64,
+}
+
+/// The checkpoint of the orders in scope, from the rows themselves, so that it finds whatever happened to them.
+pub fn order_checkpoint(connection: &Connection) -> Result<Checkpoint, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT view FROM orders WHERE in_scope = 1")?;
+    let mut rows = statement.query([])?;
+    let mut checkpoint = Checkpoint::EMPTY;
+    while let Some(row) = rows.next()? {
+        let bytes: Vec<u8> = row.get(0)?;
+        let head: ViewHead = from_cbor(&bytes, "an order")?;
+        checkpoint = checkpoint.with(head.id, head.version);
+    }
+    Ok(checkpoint)
 }

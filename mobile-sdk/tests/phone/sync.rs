@@ -385,3 +385,67 @@ fn a_test_sent_back_is_amended_and_handed_in_again() {
     assert_eq!(blocks.len(), 4);
     assert_eq!(world.server.samples_received(), 4 * 450);
 }
+
+/// The phone and the server tell in eight bytes that they disagree; one more round makes it good, and unsent work stays.
+#[test]
+fn a_copy_that_went_wrong_is_found_and_made_good() {
+    use callout_mobile_sdk::Env as _;
+    use callout_mobile_sdk::store::orders::{order_get, order_leave, order_put};
+    let mut world = World::new(&[1, 2, 3]);
+    world.server.has_checkpoints = true;
+    world.sync();
+    world.sync();
+    assert_eq!(world.server.resets, 0, "they agree");
+    let now = world.env.now();
+    // As a fault of the phone's storage would do it: one order lost, one of an older version.
+    let connection = world.phone.store().connection();
+    order_leave(connection, order_id(2), None, now).unwrap();
+    let mut stale = order_get(connection, order_id(3)).unwrap().unwrap().view;
+    order_leave(connection, order_id(3), None, now).unwrap();
+    stale.version = 0;
+    stale.address = "a ruin".to_owned();
+    assert!(order_put(connection, &stale).unwrap());
+    world.phone.accept(order_id(1)).unwrap();
+    let before = world.server.syncs();
+    world.sync();
+    assert_eq!(world.server.resets, 1);
+    assert!(world.server.syncs() - before <= 2, "one round finds it, one makes it good");
+    let orders = world.phone.orders().unwrap();
+    assert!(orders.iter().all(|order| order.is_in_scope && !order.view.address.contains("ruin")), "{orders:?}");
+    assert_eq!(orders.iter().find(|order| order.view.id == order_id(1)).unwrap().view.state, WorkOrderState::Accepted);
+    world.sync();
+    assert_eq!(world.server.resets, 1, "they agree again");
+}
+
+/// A fault that no reset mends must not make the phone ask for ever.
+#[test]
+fn a_server_that_always_disagrees_is_asked_once_more_and_no_oftener() {
+    let mut world = World::new(&[1, 2]);
+    world.server.has_checkpoints = true;
+    world.server.changes_per_answer = 1;
+    world.server.checkpoint_error = 1;
+    world.sync();
+    let first = world.server.syncs();
+    assert!(first <= 4, "{first} rounds");
+    world.sync();
+    assert!(world.server.syncs() - first <= 4);
+}
+
+/// A server that is not updated yet is spoken to in the version before.
+#[test]
+fn an_older_server_gets_the_older_version() {
+    let mut world = World::new(&[1]);
+    world.server.only_version = Some(1);
+    world.sync();
+    assert_eq!(world.phone.orders().unwrap().len(), 1);
+    // One that the phone does not speak at all: told once, everything kept.
+    world.phone.accept(order_id(1)).unwrap();
+    world.server.only_version = Some(9);
+    let before = world.server.syncs();
+    let ended = world.phone.sync(&mut world.server, 3, &mut |_| {});
+    assert!(matches!(&ended, Err(PhoneError::Server(problem)) if problem.problem == ProblemType::UnsupportedVersion));
+    assert_eq!(world.server.syncs() - before, 1);
+    assert_eq!(world.phone.status().unwrap().commands.waiting, 1);
+    world.server.only_version = None;
+    assert_eq!(world.sync().commands_accepted, 1);
+}

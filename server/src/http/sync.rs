@@ -7,12 +7,14 @@ use crate::app::App;
 use crate::app::access::Caller;
 use crate::app::error::{AppError, AppResult};
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use bytes::BytesMut;
-use callout_sync_protocol::frame::{FrameError, frame_decode, frame_encode};
+use callout_sync_protocol::frame::{FrameError, frame_decode, frame_encode_as, frame_version};
 use callout_sync_protocol::problem::ProblemType;
 use callout_sync_protocol::sync::SyncRequest;
-use callout_sync_protocol::version::{MAX_FRAME_BYTES, MEDIA_TYPE, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST};
+use callout_sync_protocol::version::{
+    MAX_FRAME_BYTES, MEDIA_TYPE, PROTOCOL_VERSION, PROTOCOL_VERSION_OLDEST, VERSIONS_HEADER, versions_served,
+};
 use futures_util::StreamExt;
 use utoipa::OpenApi;
 
@@ -27,7 +29,14 @@ pub struct Api;
 
 fn frame_problem(error: FrameError) -> AppError {
     let problem = match &error {
-        FrameError::UnsupportedVersion(_) => ProblemType::UnsupportedVersion,
+        FrameError::UnsupportedVersion(version) => {
+            let advice = if *version < PROTOCOL_VERSION_OLDEST {
+                "the app is too old: update it"
+            } else {
+                "the app is newer than this server: it may speak an older version, or wait for the server's update"
+            };
+            return AppError::new(ProblemType::UnsupportedVersion, format!("{error}; {advice}"));
+        }
         FrameError::TooLarge => ProblemType::TooLarge,
         FrameError::NotAFrame | FrameError::Compression | FrameError::Message(_) | FrameError::TrailingBytes => {
             ProblemType::MalformedRequest
@@ -87,11 +96,23 @@ async fn sync(
     request: HttpRequest,
     payload: web::Payload,
 ) -> AppResult<HttpResponse> {
-    let frame = frame_read(&request, payload).await?;
+    let frame = match frame_read(&request, payload).await {
+        Err(error) if error.problem == ProblemType::UnsupportedVersion => {
+            let mut response = error.error_response();
+            let name = header::HeaderName::from_static(VERSIONS_HEADER);
+            response
+                .headers_mut()
+                .insert(name, header::HeaderValue::from_str(&versions_served()).map_err(AppError::internal)?);
+            return Ok(response);
+        }
+        other => other?,
+    };
     let answer = blocking(move || {
+        let version = frame_version(&frame).unwrap_or(PROTOCOL_VERSION);
         let message: SyncRequest = frame_decode(&frame).map_err(frame_problem)?;
         drop(frame);
-        Ok(frame_encode(&app.sync(&caller, &message)?))
+        let answer = app.sync(&caller, &message.for_version(version))?;
+        Ok(frame_encode_as(version, &answer.for_version(version)))
     })
     .await?;
     Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(answer))

@@ -8,6 +8,7 @@ use crate::names::{limit, text_enum};
 use crate::schema::{complaints, feed_entries, feeds, work_orders};
 use crate::sql_types::bind;
 use crate::work_orders::WorkOrder;
+use callout_sync_protocol::checkpoint::Checkpoint;
 use callout_sync_protocol::ids::{UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::LeftReason;
@@ -38,6 +39,8 @@ pub struct FeedEntry {
     pub left_reason: Option<LeftReason>,
     /// When.
     pub changed_at: Timestamp,
+    /// The order's version then, by which it is in the feed's checkpoint; 0 if the order is not in the tester's scope.
+    pub order_version: u64,
 }
 
 /// How far a feed goes.
@@ -49,6 +52,15 @@ pub struct FeedState {
     pub last_number: u64,
     /// A cursor below this number may have missed tombstones that are gone, and must start over.
     pub compacted_through: u64,
+    /// The tester's scope after the last number.
+    pub checkpoint: Checkpoint,
+}
+
+/// A feed whose number was just taken, locked.
+struct Advanced {
+    number: u64,
+    /// Absent in a feed from before there were checkpoints.
+    checkpoint: Option<Checkpoint>,
 }
 
 const EPOCH_KEY: &str = "feed_epoch";
@@ -65,8 +77,8 @@ impl Tx {
         left_reason: Option<LeftReason>,
         changed_at: Timestamp,
     ) -> Result<u64, StorageError> {
-        let number = match self.feed_advance(tester_id)? {
-            Some(number) => number,
+        let Advanced { number, checkpoint } = match self.feed_advance(tester_id)? {
+            Some(advanced) => advanced,
             None => {
                 let epoch = self.feed_epoch()?;
                 self.run(|c| {
@@ -76,6 +88,7 @@ impl Tx {
                             feeds::epoch.eq(bind(&epoch)),
                             feeds::last_number.eq(0),
                             feeds::compacted_through.eq(bind(&0u64)),
+                            feeds::checkpoint.eq(Some(0)),
                         ))
                         .on_conflict_do_nothing()
                         .execute(c))
@@ -84,6 +97,8 @@ impl Tx {
             }
         };
         let kind = if left_reason.is_some() { FeedEntryKind::Left } else { FeedEntryKind::Changed };
+        let (version_before, version) = self.feed_entry_versions(tester_id, work_order_id)?;
+        let version = if left_reason.is_some() { 0 } else { version };
         self.run(|c| {
             each_backend!(c, |c| diesel::insert_into(feed_entries::table)
                 .values((
@@ -93,6 +108,7 @@ impl Tx {
                     feed_entries::kind.eq(bind(&kind)),
                     feed_entries::left_reason.eq(bind(&left_reason)),
                     feed_entries::changed_at.eq(bind(&changed_at)),
+                    feed_entries::order_version.eq(bind(&version)),
                 ))
                 .on_conflict((feed_entries::tester_id, feed_entries::work_order_id))
                 .do_update()
@@ -101,37 +117,103 @@ impl Tx {
                     feed_entries::kind.eq(bind(&kind)),
                     feed_entries::left_reason.eq(bind(&left_reason)),
                     feed_entries::changed_at.eq(bind(&changed_at)),
+                    feed_entries::order_version.eq(bind(&version)),
                 ))
                 .execute(c))
         })?;
+        let after = match checkpoint {
+            Some(before) => before.without(work_order_id, version_before).with(work_order_id, version),
+            None => self.feed_checkpoint_compute(tester_id)?,
+        };
+        if checkpoint != Some(after) {
+            self.run(|c| {
+                diesel::update(feeds::table.find(bind(&tester_id)))
+                    .set(feeds::checkpoint.eq(Some(after.0.cast_signed())))
+                    .execute(c)
+            })?;
+        }
         Ok(number)
     }
 
-    fn feed_advance(&mut self, tester_id: UserId) -> Result<Option<u64>, StorageError> {
-        let number: Option<i64> = self.run(|c| {
+    fn feed_advance(&mut self, tester_id: UserId) -> Result<Option<Advanced>, StorageError> {
+        let advanced: Option<(i64, Option<i64>)> = self.run(|c| {
             diesel::update(feeds::table.find(bind(&tester_id)))
                 .set(feeds::last_number.eq(feeds::last_number + 1))
-                .returning(feeds::last_number)
+                .returning((feeds::last_number, feeds::checkpoint))
                 .get_result(c)
                 .optional()
         })?;
-        Ok(number.map(i64::unsigned_abs))
+        Ok(advanced.map(|(number, checkpoint)| Advanced {
+            number: number.unsigned_abs(),
+            checkpoint: checkpoint.map(|sum| Checkpoint(sum.cast_unsigned())),
+        }))
+    }
+
+    /// The version by which an order is in a feed's checkpoint so far, and by which it will be; 0 where it is not in scope.
+    fn feed_entry_versions(
+        &mut self,
+        tester_id: UserId,
+        work_order_id: WorkOrderId,
+    ) -> Result<(u64, u64), StorageError> {
+        let found: Option<(u64, Option<UserId>, Option<u64>)> = self.run(|c| {
+            work_orders::table
+                .left_join(feed_entries::table.on(
+                    feed_entries::work_order_id.eq(work_orders::id).and(feed_entries::tester_id.eq(bind(&tester_id))),
+                ))
+                .filter(work_orders::id.eq(bind(&work_order_id)))
+                .select((work_orders::version, work_orders::assigned_to, feed_entries::order_version.nullable()))
+                .first(c)
+                .optional()
+        })?;
+        Ok(found.map_or((0, 0), |(version, assigned_to, before)| {
+            (before.unwrap_or(0), if assigned_to == Some(tester_id) { version } else { 0 })
+        }))
+    }
+
+    /// A feed's checkpoint from its entries, for feeds that have none yet.
+    fn feed_checkpoint_compute(&mut self, tester_id: UserId) -> Result<Checkpoint, StorageError> {
+        let entries: Vec<(WorkOrderId, u64)> = self.run(|c| {
+            feed_entries::table
+                .filter(feed_entries::tester_id.eq(bind(&tester_id)))
+                .filter(feed_entries::order_version.gt(bind(&0u64)))
+                .select((feed_entries::work_order_id, feed_entries::order_version))
+                .load(c)
+        })?;
+        Ok(Checkpoint::of(entries))
+    }
+
+    /// How far every feed goes: the tester, the epoch, the last number. What wakes whoever waits is found by comparing.
+    pub fn feed_list_ends(&mut self) -> Result<Vec<(UserId, u64, u64)>, StorageError> {
+        let ends: Vec<(UserId, u64, i64)> =
+            self.run(|c| feeds::table.select((feeds::tester_id, feeds::epoch, feeds::last_number)).load(c))?;
+        Ok(ends.into_iter().map(|(tester, epoch, number)| (tester, epoch, number.unsigned_abs())).collect())
     }
 
     /// How far a tester's feed goes.
     pub fn feed_state(&mut self, tester_id: UserId) -> Result<FeedState, StorageError> {
-        let found: Option<(u64, i64, u64)> = self.run(|c| {
+        let found: Option<(u64, i64, u64, Option<i64>)> = self.run(|c| {
             feeds::table
                 .find(bind(&tester_id))
-                .select((feeds::epoch, feeds::last_number, feeds::compacted_through))
+                .select((feeds::epoch, feeds::last_number, feeds::compacted_through, feeds::checkpoint))
                 .first(c)
                 .optional()
         })?;
         Ok(match found {
-            Some((epoch, last_number, compacted_through)) => {
-                FeedState { epoch, last_number: last_number.unsigned_abs(), compacted_through }
-            }
-            None => FeedState { epoch: self.feed_epoch()?, last_number: 0, compacted_through: 0 },
+            Some((epoch, last_number, compacted_through, checkpoint)) => FeedState {
+                epoch,
+                last_number: last_number.unsigned_abs(),
+                compacted_through,
+                checkpoint: match checkpoint {
+                    Some(sum) => Checkpoint(sum.cast_unsigned()),
+                    None => self.feed_checkpoint_compute(tester_id)?,
+                },
+            },
+            None => FeedState {
+                epoch: self.feed_epoch()?,
+                last_number: 0,
+                compacted_through: 0,
+                checkpoint: Checkpoint::EMPTY,
+            },
         })
     }
 
@@ -221,7 +303,7 @@ impl Tx {
                 .load(c)
         })?;
         for order in orders {
-            let number = self.feed_advance(tester_id)?.ok_or(StorageError::NotFound { what: "feed" })?;
+            let number = self.feed_advance(tester_id)?.ok_or(StorageError::NotFound { what: "feed" })?.number;
             self.run(|c| {
                 diesel::update(feed_entries::table.find((bind(&tester_id), bind(&order))))
                     .set(feed_entries::number.eq(bind(&number)))

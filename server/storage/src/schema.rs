@@ -344,6 +344,7 @@ diesel::table! {
         epoch -> Count,
         last_number -> BigInt,
         compacted_through -> Count,
+        checkpoint -> Nullable<BigInt>,
     }
 }
 
@@ -356,6 +357,18 @@ diesel::table! {
         kind -> Words,
         left_reason -> Nullable<Words>,
         changed_at -> Instant,
+        order_version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    pushes (tester_id) {
+        tester_id -> Id,
+        epoch -> Count,
+        number -> Count,
+        attempts -> BigInt,
+        due_at -> Nullable<Instant>,
     }
 }
 

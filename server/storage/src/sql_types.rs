@@ -54,6 +54,15 @@ macro_rules! sql_type {
 #[derive(Debug)]
 pub(crate) struct Bind<'a, T: ?Sized>(&'a T);
 
+// By hand, because a reference is copied whatever it points to. Conditions of joins must be.
+impl<T: ?Sized> Clone for Bind<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Bind<'_, T> {}
+
 /// Puts a value into a statement.
 pub(crate) fn bind<T: ?Sized>(value: &T) -> Bind<'_, T> {
     Bind(value)

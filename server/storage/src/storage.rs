@@ -248,7 +248,7 @@ mod tests {
             .unwrap();
         match Storage::open(&config) {
             Err(StorageError::SchemaNewer { found, known }) => {
-                assert_eq!((found.as_str(), known.as_str()), ("99999", "00001"))
+                assert_eq!((found.as_str(), known.as_str()), ("99999", "00009"))
             }
             other => panic!("{other:?}"),
         }

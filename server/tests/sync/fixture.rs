@@ -362,6 +362,7 @@ impl Phone {
             commands: vec![],
             blocks: vec![],
             max_changes: 500,
+            checkpoint: None,
         }
     }
 

@@ -6,3 +6,4 @@ mod sample_block;
 mod sample_kpi;
 mod sample_vectors;
 mod support;
+mod sync_vectors;

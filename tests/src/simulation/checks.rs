@@ -11,11 +11,12 @@ use super::house::House;
 use super::phones::sample_number;
 use callout_mobile_sdk::store::captures::{field_test_list, segment_bytes, segment_list};
 use callout_mobile_sdk::store::commands::{CommandStanding, OutboxCommand, command_list_of_order};
-use callout_mobile_sdk::store::orders::order_list;
+use callout_mobile_sdk::store::orders::{order_checkpoint, order_list};
 use callout_storage::command_receipts::{CommandReceipt, ReceiptOutcome};
 use callout_storage::events::SubjectKind;
 use callout_storage::photos::PhotoState;
 use callout_storage::{Standing, StorageError};
+use callout_sync_protocol::checkpoint::Checkpoint;
 use callout_sync_protocol::ids::{CommandId, DeviceId};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::samples::{SampleColumns, block_open_into, segment_decode};
@@ -95,6 +96,19 @@ impl House {
         Ok(())
     }
 
+    /// The feed's checkpoint, kept change by change, is that of the orders themselves; the phone's is the same.
+    fn check_checkpoint(&self, tester: usize) -> Result<(), String> {
+        let this = &self.testers[tester];
+        let server = Checkpoint::of(self.scope(this.user).into_iter().map(|order| (order.id, order.version)));
+        let kept = self.read(|tx| tx.feed_state(this.user)).checkpoint;
+        let phone = order_checkpoint(this.phone.store().connection()).unwrap();
+        ensure!(
+            server == kept && server == phone,
+            "phone {tester}: the orders come to {server:?}, the feed says {kept:?}, the phone {phone:?}"
+        );
+        Ok(())
+    }
+
     /// All faults end; every phone syncs until nothing waits.
     pub fn quiet(&mut self) -> Result<(), String> {
         for tester in 0..self.testers.len() {
@@ -119,8 +133,14 @@ impl House {
     /// Everything that must hold when all is quiet.
     pub fn check_all(&self) -> Result<Tally, String> {
         let mut tally = Tally::default();
+        ensure!(
+            self.spoiled > 0 || self.record.disagreements == 0,
+            "phone and server disagreed {} times although no copy was spoiled",
+            self.record.disagreements
+        );
         for tester in 0..self.testers.len() {
             self.check_scope(tester)?;
+            self.check_checkpoint(tester)?;
             self.check_commands(tester, &mut tally)?;
         }
         self.check_samples(&mut tally)?;

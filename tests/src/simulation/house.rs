@@ -69,6 +69,8 @@ pub struct House {
     pub samples: u64,
     /// Reviews that the desks made.
     pub reviews: u64,
+    /// Copies of orders on phones that were spoiled.
+    pub spoiled: u64,
     desks: Vec<Desk>,
     runtime: Rc<actix_web::rt::Runtime>,
     env: Env,
@@ -112,6 +114,7 @@ impl House {
             clock,
             samples: 0,
             reviews: 0,
+            spoiled: 0,
             desks: Vec::new(),
             runtime: Rc::new(actix_web::rt::Runtime::new().unwrap()),
             env,
@@ -343,6 +346,10 @@ impl House {
                 return self.sync(phone(*number), *server, *patience, faults).map(drop);
             }
             Operation::Replay { phone: number, server, back } => self.replay(phone(*number), *server, *back),
+            Operation::OrderSpoil { phone: number, order } => {
+                let tester = phone(*number);
+                self.spoiled += u64::from(self.testers[tester].order_spoil(*order));
+            }
             Operation::Partition { phone: number, is_lost } => {
                 let tester = phone(*number);
                 self.testers[tester].is_parted = *is_lost;

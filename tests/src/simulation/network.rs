@@ -38,6 +38,8 @@ pub struct Record {
     pub blocks: BTreeMap<BlockHash, BlockResult>,
     /// Requests that reached a server.
     pub messages: u64,
+    /// Answers that made a phone start over although its cursor was at the feed's end.
+    pub disagreements: u64,
     /// What must not be.
     pub violations: Vec<String>,
     trace: DefaultHasher,
@@ -90,6 +92,8 @@ impl Record {
                 self.violations.push(format!("a block was {before:?} and is now {:?}", outcome.result));
             }
         }
+        let is_at_end = request.cursor == Some(answer.cursor);
+        self.disagreements += u64::from(answer.reset && is_at_end);
         if let (Some(sent), false) = (request.cursor, answer.reset)
             && (sent.epoch != answer.cursor.epoch || answer.cursor.number < sent.number)
         {

@@ -125,6 +125,13 @@ pub enum Operation {
         /// How many requests back.
         back: u8,
     },
+    /// A fault of the phone's storage: one of its orders goes back to an older version, and nothing tells the phone.
+    OrderSpoil {
+        /// Whose phone.
+        phone: u8,
+        /// Which of the phone's orders.
+        order: u8,
+    },
     /// A phone loses the network, or has it again.
     Partition {
         /// Which phone.
@@ -220,7 +227,8 @@ fn operation(dice: &mut Dice, phones: u8, servers: u8) -> Operation {
         89..92 => O::PhoneKill { phone },
         92..94 => O::ServerRestart { server },
         94 => O::ClockSet { phone, ahead_hours: dice.below(400) as i16 - 200 },
-        95..98 => O::Advance { minutes: dice.below(90) as u16 },
+        95 => O::OrderSpoil { phone, order: dice.below(8) as u8 },
+        96..98 => O::Advance { minutes: dice.below(90) as u16 },
         98 => O::Compact { hours: dice.below(12) as u16 },
         _ if dice.percent(10) => O::FeedRestart,
         _ => O::Advance { minutes: dice.below(1_000) as u16 },

@@ -14,6 +14,7 @@ use callout_mobile_sdk::capture::{CaptureError, CaptureSession, Source};
 use callout_mobile_sdk::facade::{Phone, PhoneConfig, PhoneError, PhotoRequest};
 use callout_mobile_sdk::local_order::LocalOrder;
 use callout_mobile_sdk::store::commands::command_list_of_order;
+use callout_mobile_sdk::store::orders::{order_leave, order_list, order_put};
 use callout_mobile_sdk::synthetic::{PhotoOptions, photo_create};
 use callout_sync_protocol::commands::{AffectedService, ContactOutcome, Findings, MissingOperator};
 use callout_sync_protocol::ids::{CommandId, UserId, WorkOrderId};
@@ -136,6 +137,20 @@ impl Tester {
         // Now and then one that has left, so that the phone must say no.
         let among = if in_scope == 0 || index == 7 { orders.len() } else { in_scope };
         (among > 0).then(|| orders.swap_remove(usize::from(index) % among))
+    }
+
+    /// An order in scope goes back to an older version, as a fault of the storage would do it; says whether there was one.
+    pub fn order_spoil(&self, index: u8) -> bool {
+        let connection = self.phone.store().connection();
+        let mut orders = order_list(connection).unwrap();
+        orders.retain(|order| order.is_in_scope);
+        if orders.is_empty() {
+            return false;
+        }
+        let mut view = orders.swap_remove(usize::from(index) % orders.len()).view;
+        order_leave(connection, view.id, None, self.clock.time()).unwrap();
+        view.version -= 1;
+        order_put(connection, &view).unwrap()
     }
 
     /// The tester acts. What the rules refuse is refused; anything else that fails is returned.

@@ -13,3 +13,4 @@ mod story;
 mod support;
 mod sync;
 mod tokens;
+mod versions;

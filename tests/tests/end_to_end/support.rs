@@ -42,6 +42,7 @@ impl RawTester {
             commands: Vec::new(),
             blocks: Vec::new(),
             max_changes: 100,
+            checkpoint: None,
         }
     }
 

@@ -4,6 +4,7 @@ use super::fixtures::*;
 use super::on_both_databases;
 use callout_storage::feeds::{FeedEntryKind, FeedState};
 use callout_storage::{Storage, StorageError};
+use callout_sync_protocol::checkpoint::Checkpoint;
 use callout_sync_protocol::ids::{UserId, WorkOrderId};
 use callout_sync_protocol::work_orders::LeftReason;
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::sync::mpsc::channel;
 
 on_both_databases!(
     an_order_is_in_a_feed_once,
+    a_checkpoint_is_what_the_feed_told_last,
     compaction_makes_old_cursors_start_over,
     whoever_starts_over_after_a_compaction_gets_beyond_it,
     another_epoch_is_another_life,
@@ -33,7 +35,7 @@ fn an_order_is_in_a_feed_once(storage: &Storage) {
     let world = world(storage);
     let other = add_order(storage, &world, 31, None);
     let tester = world.tester.id;
-    let nothing = FeedState { epoch: 1, last_number: 0, compacted_through: 0 };
+    let nothing = FeedState { epoch: 1, last_number: 0, compacted_through: 0, checkpoint: Checkpoint::EMPTY };
     assert_eq!(read(storage, |tx| tx.feed_state(tester)), nothing);
     let append = |order: WorkOrderId, left| write(storage, |tx| tx.feed_append(tester, order, left, at(1)));
     assert_eq!(append(world.order.id, None), 1);
@@ -48,9 +50,52 @@ fn an_order_is_in_a_feed_once(storage: &Storage) {
     let page = read(storage, |tx| tx.feed_page(tester, 0, 1));
     assert_eq!((page.len(), page[0].0.number), (1, 2));
     assert_eq!(numbers(storage, world.other_tester.id, 0), []);
-    assert_eq!(read(storage, |tx| tx.feed_state(tester)), FeedState { last_number: 4, ..nothing });
+    let state = read(storage, |tx| tx.feed_state(tester));
+    assert_eq!(state, FeedState { last_number: 4, checkpoint: state.checkpoint, ..nothing });
     let entries = read(storage, |tx| tx.feed_entry_list_by_work_order(world.order.id));
     assert_eq!((entries.len(), entries[0].left_reason), (1, None));
+}
+
+/// Entering, changing, leaving, coming back, and the tidying in between: the sum is always that of the orders in scope.
+fn a_checkpoint_is_what_the_feed_told_last(storage: &Storage) {
+    let world = world(storage);
+    let tester = world.tester.id;
+    let mut orders =
+        vec![world.order.clone(), add_order(storage, &world, 31, None), add_order(storage, &world, 32, None)];
+    let checkpoint = || read(storage, |tx| tx.feed_state(tester)).checkpoint;
+    for order in &mut orders {
+        order.assigned_to = Some(tester);
+        write(storage, |tx| tx.work_order_update(&mut order.clone()));
+        *order = read(storage, |tx| tx.work_order_by_id(order.id)).unwrap();
+    }
+    let mut told: BTreeMap<WorkOrderId, u64> = BTreeMap::new();
+    let mut random = 1u64;
+    for round in 0..60 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let id = orders[(random >> 33) as usize % orders.len()].id;
+        let left = ((random >> 40).is_multiple_of(3)).then_some(LeftReason::Reassigned);
+        let version = write(storage, |tx| {
+            let mut order = tx.work_order_by_id(id)?.unwrap();
+            tx.work_order_update(&mut order)?;
+            tx.feed_append(tester, id, left, at(round))?;
+            Ok(order.version)
+        });
+        match left {
+            None => told.insert(id, version),
+            Some(_) => told.remove(&id),
+        };
+        if round % 7 == 0 {
+            write(storage, |tx| tx.feed_compact(at(round - 3)));
+        }
+        assert_eq!(checkpoint(), Checkpoint::of(told.clone()), "round {round}");
+    }
+    assert_eq!(
+        read(storage, |tx| tx.feed_list_ends()),
+        [(tester, 1, read(storage, |tx| tx.feed_state(tester)).last_number)]
+    );
+    // An order that is somebody else's is not in the scope, whatever the entry says.
+    write(storage, |tx| tx.feed_append(world.other_tester.id, orders[0].id, None, at(99)));
+    assert_eq!(read(storage, |tx| tx.feed_state(world.other_tester.id)).checkpoint, Checkpoint::EMPTY);
 }
 
 fn compaction_makes_old_cursors_start_over(storage: &Storage) {

@@ -4,6 +4,7 @@ use super::TestEnv;
 use callout_mobile_sdk::Env;
 use callout_mobile_sdk::engine::{HttpRequest, HttpResponse, Method};
 use callout_mobile_sdk::transport::{Traffic, Transport, TransportError};
+use callout_sync_protocol::checkpoint::Checkpoint;
 use callout_sync_protocol::commands::{Command, CommandBody};
 use callout_sync_protocol::field_workflow::{FieldEffect, FieldFacts, RestHours, field_transition};
 use callout_sync_protocol::frame::{frame_decode, frame_encode};
@@ -14,7 +15,7 @@ use callout_sync_protocol::samples::{BlockHash, block_header, block_open, block_
 use callout_sync_protocol::sync::{
     BlockOutcome, BlockResult, Change, CommandOutcome, CommandResult, Cursor, Directive, SyncRequest, SyncResponse,
 };
-use callout_sync_protocol::version::MEDIA_TYPE;
+use callout_sync_protocol::version::{MEDIA_TYPE, VERSIONS_HEADER};
 use callout_sync_protocol::work_orders::{LeftReason, WorkOrderView};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::{Value, json};
@@ -57,6 +58,14 @@ pub struct Server {
     feed: Vec<Change>,
     pub epoch: u64,
     pub reset_next: bool,
+    /// It tells checkpoints, and looks at the phone's.
+    pub has_checkpoints: bool,
+    /// Added to what the checkpoint should be.
+    pub checkpoint_error: u64,
+    /// How often it sent a reset.
+    pub resets: u64,
+    /// The only protocol version that it serves, if not all.
+    pub only_version: Option<u8>,
     pub changes_per_answer: usize,
     pub directives: Vec<Directive>,
     /// In the order in which they were applied or rejected; each once.
@@ -117,6 +126,10 @@ impl Server {
             feed: vec![],
             epoch: 1,
             reset_next: false,
+            has_checkpoints: false,
+            checkpoint_error: 0,
+            resets: 0,
+            only_version: None,
             changes_per_answer: 100,
             directives: vec![],
             commands: vec![],
@@ -260,7 +273,26 @@ impl Server {
         result
     }
 
+    /// What a phone that has the whole feed should hold.
+    fn checkpoint(&self) -> Checkpoint {
+        let mut scope = BTreeMap::new();
+        for change in &self.feed {
+            match change {
+                Change::Changed { order } => scope.insert(order.id, order.version),
+                Change::Left { id, .. } => scope.remove(id),
+            };
+        }
+        Checkpoint(Checkpoint::of(scope).0.wrapping_add(self.checkpoint_error))
+    }
+
     fn sync(&mut self, request: &HttpRequest) -> HttpResponse {
+        if let Some(version) = self.only_version
+            && request.body[0] != version
+        {
+            let mut answer = problem(ProblemType::UnsupportedVersion, "another version, please");
+            answer.headers.push((VERSIONS_HEADER.to_owned(), format!("{version}-{version}")));
+            return answer;
+        }
         let Ok(message) = frame_decode::<SyncRequest>(&request.body) else {
             return problem(ProblemType::MalformedRequest, "not a sync message");
         };
@@ -301,6 +333,9 @@ impl Server {
             Some(cursor) if cursor.epoch == self.epoch && !reset => cursor.number as usize,
             _ => 0,
         };
+        let disagrees = from == self.feed.len() && message.checkpoint.is_some_and(|theirs| theirs != self.checkpoint());
+        let (reset, from) = if self.has_checkpoints && disagrees { (true, 0) } else { (reset, from) };
+        self.resets += u64::from(reset);
         let until = self.feed.len().min(from + self.changes_per_answer);
         let response = SyncResponse {
             server_time: self.env.now(),
@@ -311,6 +346,7 @@ impl Server {
             cursor: Cursor { epoch: self.epoch, number: until as u64 },
             has_more: until < self.feed.len(),
             directives: std::mem::take(&mut self.directives),
+            checkpoint: (self.has_checkpoints && until == self.feed.len()).then(|| self.checkpoint()),
         };
         HttpResponse {
             status: 200,

@@ -7,6 +7,7 @@ use callout_storage::Tx;
 use callout_storage::complaints::Complaint;
 use callout_storage::feeds::{FeedEntry, FeedEntryKind, FeedState};
 use callout_storage::work_orders::WorkOrder;
+use callout_sync_protocol::checkpoint::Checkpoint;
 use callout_sync_protocol::ids::{PhotoId, UserId};
 use callout_sync_protocol::sync::{Change, Cursor, Directive, SyncRequest};
 use callout_sync_protocol::work_orders::{CustomerContact, LeftReason, WorkOrderView};
@@ -28,6 +29,8 @@ pub(super) struct ChangesPage {
     pub cursor: Cursor,
     /// More wait.
     pub has_more: bool,
+    /// What the phone should then hold, where nothing more waits.
+    pub checkpoint: Option<Checkpoint>,
     /// Photos of this phone whose bytes are missing.
     pub photos_wanted: Vec<PhotoId>,
 }
@@ -39,12 +42,16 @@ pub(super) fn directives(photos_wanted: Vec<PhotoId>, clock_ahead_ms: Option<i64
     photos.into_iter().chain(clock).collect()
 }
 
-/// Where reading goes on; `None` when the cursor is of another life of the feed, or has missed tombstones that are gone.
-fn cursor_resume(cursor: Cursor, feed: &FeedState) -> Option<u64> {
+/// Where reading goes on; `None` when the cursor is of another life of the feed, has missed tombstones that are
+/// gone, or the phone does not hold what it should at its cursor.
+fn cursor_resume(cursor: Cursor, checkpoint: Option<Checkpoint>, feed: &FeedState) -> Option<u64> {
+    // Only at the feed's end can the two be compared; a phone that is behind compares when it has caught up.
+    let disagrees = cursor.number == feed.last_number && checkpoint.is_some_and(|theirs| theirs != feed.checkpoint);
     let is_good = cursor.epoch == feed.epoch
         && cursor.number >= feed.compacted_through
         // A database restored without telling: it would give numbers again that this phone has passed.
-        && cursor.number <= feed.last_number;
+        && cursor.number <= feed.last_number
+        && !disagrees;
     is_good.then_some(cursor.number)
 }
 
@@ -53,7 +60,7 @@ impl App {
     pub(super) fn changes_read(&self, tx: &mut Tx, caller: &Caller, request: &SyncRequest) -> AppResult<ChangesPage> {
         self.caller_standing(tx, caller)?;
         let feed = tx.feed_state(caller.user_id)?;
-        let resumed = request.cursor.and_then(|cursor| cursor_resume(cursor, &feed));
+        let resumed = request.cursor.and_then(|cursor| cursor_resume(cursor, request.checkpoint, &feed));
         let after = resumed.unwrap_or(0);
         let wanted = request.changes_wanted();
         let entries = if after < feed.last_number {
@@ -87,6 +94,7 @@ impl App {
             changes,
             cursor: Cursor { epoch: feed.epoch, number },
             has_more: number < feed.last_number,
+            checkpoint: (number >= feed.last_number).then_some(feed.checkpoint),
             photos_wanted,
         })
     }

@@ -61,6 +61,7 @@ impl App {
             cursor: page.cursor,
             has_more: page.has_more,
             directives: changes::directives(page.photos_wanted, clock_ahead_ms),
+            checkpoint: page.checkpoint,
         })
     }
 }

@@ -184,6 +184,7 @@ impl BenchTester {
             blocks: Vec::new(),
             // The smallest page: what is not measured shall cost little.
             max_changes: 1,
+            checkpoint: None,
         }
     }
 
