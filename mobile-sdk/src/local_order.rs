@@ -7,7 +7,7 @@ use crate::store::commands::{CommandStanding, OutboxCommand, command_list_of_ord
 use crate::store::orders::{StoredOrder, order_get, order_list};
 use crate::store::{Connection, StoreError};
 use callout_sync_protocol::commands::{Command, CommandBody};
-use callout_sync_protocol::field_workflow::{FieldEffect, FieldFacts, FieldTransition, RestHours, field_transition};
+use callout_sync_protocol::field_workflow::{FieldEffect, FieldFacts, FieldTransition, field_transition};
 use callout_sync_protocol::ids::WorkOrderId;
 use callout_sync_protocol::problem::Rejection;
 use callout_sync_protocol::time::Timestamp;
@@ -101,7 +101,7 @@ impl LocalOrder {
             photo_consent: self.view.photo_consent,
             field_test_id: self.view.field_test_id,
             has_findings: self.has_findings,
-            rest_hours: RestHours::default(),
+            rest_hours: self.view.rest_hours(),
         };
         field_transition(self.view.state, &command.body, &facts)
     }

@@ -129,3 +129,15 @@ typed_id!(/// One version of a policy that an administrator set.
     PolicyId);
 typed_id!(/// A family of rotating refresh tokens, one sign-in.
     SessionId);
+typed_id!(/// A dispatch of an order to a tester.
+    DispatchId);
+typed_id!(/// Something that counts in a person's appraisal.
+    AppraisalMarkId);
+typed_id!(/// A chase (追单) of an order.
+    ChaseId);
+typed_id!(/// A question straight to the branch.
+    BranchQuestionId);
+typed_id!(/// A tester's arrival.
+    ArrivalId);
+typed_id!(/// The follow-up of a low score.
+    FollowUpId);

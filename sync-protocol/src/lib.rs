@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 pub mod commands;
+pub mod contact_words;
 pub mod field_workflow;
 pub mod frame;
 pub mod hash;

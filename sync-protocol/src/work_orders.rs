@@ -2,6 +2,8 @@
 //!
 //! What does not belong here: who may move it (`field_workflow` for the tester, the server's `workflow` for the desks).
 
+use crate::contact_words::ContactWords;
+use crate::field_workflow::RestHours;
 use crate::ids::{FieldTestId, WorkOrderId};
 use crate::samples::Position;
 use crate::time::Timestamp;
@@ -257,4 +259,24 @@ pub struct WorkOrderView {
     /// Minutes that the site's local time is ahead of UTC; contact windows are local (R-CONTACT-1).
     #[n(16)]
     pub utc_offset_minutes: i16,
+    /// When the customer is left in peace, as minutes of the day (R-CONTACT-1); absent where the ordinary hours hold.
+    #[n(17)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_hours: Option<Vec<(u16, u16)>>,
+    /// The words to begin and end a talk with (R-CONTACT-2); absent where the ordinary ones hold.
+    #[n(18)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_words: Option<ContactWords>,
+}
+
+impl WorkOrderView {
+    /// When the customer is left in peace (R-CONTACT-1).
+    pub fn rest_hours(&self) -> RestHours {
+        self.rest_hours.clone().map_or_else(RestHours::default, RestHours)
+    }
+
+    /// The words to begin and end a talk with (R-CONTACT-2).
+    pub fn contact_words(&self) -> ContactWords {
+        self.contact_words.clone().unwrap_or_default()
+    }
 }

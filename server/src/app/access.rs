@@ -55,6 +55,26 @@ actions! {
     WorkOrderDispatch: [T1Dispatcher, RegionalLead],
     /// Taking an order back (R-ROUTE-4).
     WorkOrderWithdraw: [CustomerServiceAgent, T1Dispatcher],
+    /// Reading the ranking of an order's testers.
+    CandidateRead: [T1Dispatcher, RegionalLead],
+    /// Reading profiles of users.
+    UserProfileRead: [T1Dispatcher, RegionalLead, QualityControl, Administrator, Auditor],
+    /// Setting profiles of users.
+    UserProfileManage: [RegionalLead, Administrator],
+    /// Agreeing on a visit with the customer (R-VISIT-1).
+    AppointmentSet: [CustomerServiceAgent, T1Dispatcher, RegionalLead],
+    /// Adding urgency or facts (R-ROUTE-4).
+    ChaseCreate: [CustomerServiceAgent, T1Dispatcher, IntegrationClient],
+    /// Asking the branch (R-ROUTE-3).
+    BranchQuestionAsk: [CustomerServiceAgent],
+    /// Reading and answering for the branch (R-ROUTE-3).
+    BranchQuestionAnswer: [T2BranchDesk],
+    /// Reading what counts in appraisals (R-ROUTE-5, R-RETURN-4).
+    AppraisalRead: [RegionalLead, QualityControl, Auditor],
+    /// Reading follow-ups (R-REVISIT-1).
+    FollowUpRead: [T1Dispatcher, RegionalLead, QualityControl, Auditor],
+    /// Closing follow-ups (R-REVISIT-1).
+    FollowUpClose: [RegionalLead, QualityControl],
     /// Reading tests, samples and photos.
     FieldTestRead: [T1Dispatcher, RegionalLead, QualityControl, Auditor],
     /// Reviewing tests (R-REVIEW-1).

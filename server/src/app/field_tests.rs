@@ -9,6 +9,7 @@ use super::error::{AppError, AppResult};
 use crate::workflow::field_tests::{
     FindingPolicy, OperatorTrack, PhotoEvidence, TestEvidence, TestFinding, test_findings,
 };
+use callout_storage::arrivals::Arrival;
 use callout_storage::field_tests::{FieldTest, Submission};
 use callout_storage::photos::{Photo, PhotoState};
 use callout_storage::reviews::Review;
@@ -43,6 +44,8 @@ pub struct FieldTestSeen {
     pub automatic_findings: Vec<TestFinding>,
     /// Its reviews, oldest first.
     pub reviews: Vec<Review>,
+    /// The tester's last arrival for the order, compared with the appointment (R-VISIT-1).
+    pub arrival: Option<Arrival>,
 }
 
 /// What of the evidence that a submission cites is here.
@@ -124,6 +127,8 @@ impl App {
         let blocks = tx.sample_block_list_by_test(test.id)?;
         let photos = tx.photo_list_by_test(test.id)?;
         let reviews = tx.review_list_by_test(test.id)?;
+        let arrivals = tx.arrival_list_by_work_orders(&[test.work_order_id])?;
+        let arrival = arrivals.into_iter().rfind(|arrival| arrival.tester_id == test.tester_id);
         let kpis = kpis_by_operator(tx, &blocks)?;
         let missing_blocks = match &test.submission {
             Some(submission) => evidence_standing(submission, &blocks, &photos).missing_blocks,
@@ -144,6 +149,7 @@ impl App {
             photos,
             automatic_findings,
             reviews,
+            arrival,
         })
     }
 

@@ -3,8 +3,9 @@
 use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
+use crate::workflow::dispatches::AppraisalKind;
 use crate::workflow::handoffs::{HandoffCommand, HandoffOutcome, HandoffRecipient, HandoffState, handoff_transition};
-use crate::workflow::work_orders::WorkOrderCommand;
+use crate::workflow::work_orders::{WorkOrderCommand, WorkOrderEffect};
 use callout_storage::handoffs::Handoff;
 use callout_sync_protocol::ids::{HandoffId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
@@ -86,7 +87,11 @@ impl App {
             let facts = self.work_order_facts(tx, &order)?;
             let command = WorkOrderCommand::HandoffAnswer { outcome };
             let detail = json!({ "handoff_id": id, "outcome": outcome });
-            self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
+            let effects = self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
+            if effects.contains(&WorkOrderEffect::WrongDispatchCounted) {
+                let (against, kind) = (handoff.created_by, AppraisalKind::WrongAddressee);
+                self.appraisal_mark(tx, Some(caller), against, kind, &order, None, text.trim().to_owned())?;
+            }
             tx.handoff_update(&mut handoff)?;
             Ok(handoff)
         })

@@ -5,10 +5,17 @@
 pub mod access;
 pub mod administration;
 pub mod admission;
+pub mod appointments;
+pub mod appraisal_marks;
+pub mod branch_questions;
+pub mod candidates;
+pub mod chases;
 pub mod complaints;
+pub mod dispatches;
 pub mod error;
 pub mod events;
 pub mod field_tests;
+pub mod follow_ups;
 pub mod handoffs;
 pub mod ladder_steps;
 pub mod passwords;
@@ -23,11 +30,11 @@ pub mod sessions;
 pub mod sync;
 pub mod tokens;
 pub mod tracking_tickets;
+pub mod user_profiles;
 pub mod users;
 pub mod work_orders;
 
 use crate::env::Env;
-use crate::workflow::work_orders::WorkOrderPolicy;
 use access::Caller;
 use callout_storage::{Storage, StorageError};
 use callout_sync_protocol::problem::ProblemType;
@@ -42,8 +49,6 @@ use tokens::{SigningKey, TokenKeys};
 pub struct AppConfig {
     /// How hard password hashing is.
     pub password_cost: PasswordCost,
-    /// What the desks' rules leave to be set.
-    pub work_order_policy: WorkOrderPolicy,
     /// Where customers reach this server; one-time links begin with it.
     pub public_url: String,
     /// A proxy of ours stands before every server and appends the sender's address to `X-Forwarded-For`.

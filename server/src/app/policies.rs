@@ -7,10 +7,17 @@ use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
+use crate::workflow::appointments::ArrivalPolicy;
+use crate::workflow::candidates::CandidatePolicy;
+use crate::workflow::contacts::ContactPolicy;
+use crate::workflow::dispatches::DispatchPolicy;
 use crate::workflow::limits::LimitPolicy;
 use crate::workflow::policies::Policy;
+use crate::workflow::replies::ForbiddenExpressions;
+use crate::workflow::revisits::{FalseReturnPolicy, RevisitPolicy};
 use callout_storage::policies::PolicyVersion;
 use callout_storage::{Page, StorageError, Tx};
+use callout_sync_protocol::contact_words::ContactWords;
 use callout_sync_protocol::ids::{PolicyId, RegionId};
 use callout_sync_protocol::problem::ProblemType;
 use serde_json::{Value, json};
@@ -52,7 +59,15 @@ macro_rules! policies {
 }
 
 policies! {
+    ArrivalPolicy,
+    CandidatePolicy,
+    ContactPolicy,
+    ContactWords,
+    DispatchPolicy,
+    FalseReturnPolicy,
+    ForbiddenExpressions,
     LimitPolicy,
+    RevisitPolicy,
 }
 
 /// The names of all kinds.

@@ -70,12 +70,8 @@ impl App {
             tx.tracking_ticket_by_work_order(order.id)?.ok_or_else(|| AppError::not_found("tracking ticket"))?;
         let state = ticket.state.parse().map_err(AppError::internal)?;
         let command = TrackingTicketCommand::StageReply(text.clone());
-        tracking_ticket_transition(
-            state,
-            &command,
-            &self.tracking_ticket_facts(&ticket),
-            &self.tracking_ticket_policy(),
-        )?;
+        let policy = self.tracking_ticket_policy(tx, order.region_id)?;
+        tracking_ticket_transition(state, &command, &self.tracking_ticket_facts(&ticket), &policy)?;
         self.event_append(
             tx,
             EventDraft::new(Subject::WorkOrder(order.id), "tracking_ticket_stage_reply")

@@ -10,7 +10,7 @@ use super::events::{EventDraft, Subject};
 use crate::jobs::REVISIT_EXPIRE;
 use crate::workflow::replies::{ReplyKind, ReplyText};
 use crate::workflow::revisits::{
-    RevisitAnswer, RevisitChannel, RevisitCommand, RevisitFacts, RevisitState, revisit_link_expires_at,
+    RevisitAnswer, RevisitChannel, RevisitCommand, RevisitFacts, RevisitPolicy, RevisitState, revisit_link_expires_at,
     revisit_transition,
 };
 use crate::workflow::tracking_tickets::{
@@ -74,6 +74,7 @@ impl App {
         self.storage.write("revisit_create", |tx| {
             let mut order = self.work_order_for(tx, caller, order_id)?;
             let ticket = self.open_ticket_of(tx, &order)?;
+            let policy: RevisitPolicy = self.policy(tx, order.region_id)?;
             let revisit = Revisit {
                 id: self.env.id(),
                 work_order_id: order_id,
@@ -81,7 +82,7 @@ impl App {
                 state: RevisitState::Pending.as_str().into(),
                 channel: None,
                 token_hash: Some(token_hash(&token)),
-                expires_at: revisit_link_expires_at(now, &self.config.work_order_policy.revisit),
+                expires_at: revisit_link_expires_at(now, &policy),
                 solved: None,
                 score: None,
                 words: None,
@@ -144,11 +145,20 @@ impl App {
         let now = self.env.now();
         let before: TrackingTicketState = ticket.state.parse().map_err(AppError::internal)?;
         let facts = self.tracking_ticket_facts(&ticket);
-        let transition = tracking_ticket_transition(before, command, &facts, &self.tracking_ticket_policy())?;
+        let policy = self.tracking_ticket_policy(tx, order.region_id)?;
+        let transition = tracking_ticket_transition(before, command, &facts, &policy)?;
         ticket.state = transition.state.as_str().into();
         ticket.closed_at = (transition.state == TrackingTicketState::Closed).then_some(now);
         ticket.updated_at = now;
         tx.tracking_ticket_update(&mut ticket)?;
+        // What follows for people, as for an order (R-RETURN-4, R-REVISIT-1).
+        if transition.effects.contains(&TrackingTicketEffect::FalseReturnCounted) {
+            let has_answered = matches!(command, TrackingTicketCommand::RevisitAnswered(_));
+            self.appraisal_false_return(tx, caller, order, Some(ticket.id), has_answered)?;
+        }
+        if transition.effects.contains(&TrackingTicketEffect::FollowUpOpened) {
+            self.follow_up_open(tx, order, Some(ticket.id))?;
+        }
         let effects: Vec<String> = transition.effects.iter().map(|effect| format!("{effect:?}")).collect();
         let draft = EventDraft::new(Subject::WorkOrder(order.id), format!("tracking_ticket_{}", command.kind()))
             .detail(
@@ -222,8 +232,8 @@ impl App {
         let state: RevisitState = revisit.state.parse().map_err(AppError::internal)?;
         let command = RevisitCommand::Answer { channel, answer: answer.clone() };
         let facts = RevisitFacts { now, created_at: revisit.created_at };
-        let policy = &self.config.work_order_policy.revisit;
-        revisit.state = revisit_transition(state, &command, &facts, policy)?.state.as_str().into();
+        let policy: RevisitPolicy = self.policy(tx, order.region_id)?;
+        revisit.state = revisit_transition(state, &command, &facts, &policy)?.state.as_str().into();
         revisit.channel = Some(channel.as_str().into());
         revisit.token_hash = None;
         revisit.solved = Some(answer.solved);

@@ -5,22 +5,25 @@ use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
 use crate::workflow::tracking_tickets::{TrackingTicketFacts, TrackingTicketPolicy, TrackingTicketState};
-use callout_storage::Page;
 use callout_storage::tracking_tickets::TrackingTicket;
-use callout_sync_protocol::ids::TrackingTicketId;
+use callout_storage::{Page, Tx};
+use callout_sync_protocol::ids::{RegionId, TrackingTicketId};
 
 impl App {
     pub(crate) fn tracking_ticket_facts(&self, ticket: &TrackingTicket) -> TrackingTicketFacts {
         TrackingTicketFacts { now: self.env.now(), closed_at: ticket.closed_at }
     }
 
-    pub(crate) fn tracking_ticket_policy(&self) -> TrackingTicketPolicy {
-        let policy = &self.config.work_order_policy;
-        TrackingTicketPolicy {
-            false_return: policy.false_return.clone(),
-            revisit: policy.revisit.clone(),
-            forbidden_expressions: policy.forbidden_expressions.clone(),
-        }
+    pub(crate) fn tracking_ticket_policy(
+        &self,
+        tx: &mut Tx,
+        region_id: Option<RegionId>,
+    ) -> AppResult<TrackingTicketPolicy> {
+        Ok(TrackingTicketPolicy {
+            false_return: self.policy(tx, region_id)?,
+            revisit: self.policy(tx, region_id)?,
+            forbidden_expressions: self.policy(tx, region_id)?,
+        })
     }
 
     /// A ticket of the caller's regions.

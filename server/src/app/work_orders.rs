@@ -5,21 +5,26 @@
 //! tester's commands (`sync`).
 
 use super::App;
-use super::access::{Caller, Role};
+use super::access::Caller;
 use super::complaints::contact_needed;
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
+use crate::workflow::dispatches::{DispatchPolicy, DispatchState};
 use crate::workflow::handoffs::HandoffState;
 use crate::workflow::places::Place;
 use crate::workflow::tracking_tickets::TrackingTicketState;
-use crate::workflow::work_orders::{WorkOrderCommand, WorkOrderEffect, WorkOrderFacts, work_order_transition};
+use crate::workflow::work_orders::{
+    WorkOrderCommand, WorkOrderEffect, WorkOrderFacts, WorkOrderPolicy, work_order_transition,
+};
+use callout_storage::arrivals::Arrival;
 use callout_storage::complaints::{Complaint, ComplaintState};
+use callout_storage::dispatches::Dispatch;
 use callout_storage::events::Event;
 use callout_storage::reviews::ReviewDecision;
 use callout_storage::tracking_tickets::TrackingTicket;
 use callout_storage::work_orders::{WorkOrder, WorkOrderFilter};
 use callout_storage::{Page, Tx};
-use callout_sync_protocol::ids::{TrackingTicketId, UserId, WorkOrderId};
+use callout_sync_protocol::ids::{RegionId, TrackingTicketId, UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::{LeftReason, NetworkGeneration, WorkOrderState};
 use serde_json::{Value, json};
@@ -36,6 +41,19 @@ pub struct WorkOrderSeen {
     pub tracking_ticket_id: Option<TrackingTicketId>,
     /// Whether this caller may see who the customer is.
     pub shows_contact: bool,
+    /// How the visit stands.
+    pub visit: VisitStanding,
+}
+
+/// How an order's visit stands beside the order's own state.
+#[derive(Clone, Debug, Default)]
+pub struct VisitStanding {
+    /// A junior's dispatch that waits for a senior's check (R-ROUTE-5).
+    pub proposal: Option<Dispatch>,
+    /// The last dispatch, when its tester declined it and nobody was sent since.
+    pub declined: Option<Dispatch>,
+    /// The last arrival (R-VISIT-1).
+    pub arrival: Option<Arrival>,
 }
 
 /// What T1 found out about the place and the problem (R-LOCATE-1, R-LOCATE-2).
@@ -72,6 +90,7 @@ impl App {
             assignee: order.assigned_to,
             has_current_test: order.field_test_id.is_some(),
             has_approved_test,
+            proposed_tester: self.proposed_tester(tx, order.id)?,
             urgency: order.urgency,
             ..WorkOrderFacts::at(self.env.now())
         })
@@ -91,7 +110,8 @@ impl App {
         detail: Value,
     ) -> AppResult<Vec<WorkOrderEffect>> {
         let before = order.clone();
-        let transition = work_order_transition(order.state, command, facts, &self.config.work_order_policy)?;
+        let policy = self.work_order_policy(tx, order.region_id, command)?;
+        let transition = work_order_transition(order.state, command, facts, &policy)?;
         let now = self.env.now();
         for effect in &transition.effects {
             self.work_order_effect(tx, order, effect, command, now)?;
@@ -100,6 +120,8 @@ impl App {
         order.updated_at = now;
         tx.work_order_update(order)?;
         self.complaint_follow(tx, order, now)?;
+        self.dispatch_follow(tx, caller, order, command, &transition.effects)?;
+        self.consequences_follow(tx, caller, order, command, &transition.effects)?;
         self.work_order_feed(tx, &before, order, &transition.effects, now)?;
         let effects: Vec<String> = transition.effects.iter().map(|effect| format!("{effect:?}")).collect();
         let draft = EventDraft::new(Subject::WorkOrder(order.id), command.kind()).detail(json!({
@@ -112,6 +134,7 @@ impl App {
         let draft = match command {
             WorkOrderCommand::Reassign { reason, .. } | WorkOrderCommand::Withdraw { reason } => draft.reason(reason),
             WorkOrderCommand::ReviewSendBack { reasons } => draft.reason(reasons.join("; ")),
+            WorkOrderCommand::DispatchCheck { reason: Some(reason), .. } => draft.reason(reason),
             _ => draft,
         };
         self.event_append(tx, draft)?;
@@ -142,8 +165,11 @@ impl App {
             E::Assigned(tester) => {
                 order.assigned_to = Some(*tester);
                 order.assigned_at = Some(now);
-                order.appointment_from = None;
-                order.appointment_until = None;
+                // What was promised to the customer stands, whoever goes; what is over is over.
+                if order.appointment_until.is_some_and(|until| until <= now) {
+                    order.appointment_from = None;
+                    order.appointment_until = None;
+                }
                 order.photo_consent = None;
                 order.return_reasons = vec![];
             }
@@ -152,6 +178,12 @@ impl App {
                 order.assigned_at = None;
             }
             E::CurrentTestReleased => order.field_test_id = None,
+            E::AppointmentSet => {
+                if let WorkOrderCommand::SetAppointment(window) = command {
+                    order.appointment_from = Some(window.from);
+                    order.appointment_until = Some(window.until);
+                }
+            }
             E::UrgencyRaised(urgency) => order.urgency = *urgency,
             E::Reopened => order.reopened_count += 1,
             E::FalseReturnCounted => order.false_return_count += 1,
@@ -185,6 +217,60 @@ impl App {
             | E::RevisitDue
             | E::FollowUpOpened
             | E::CaseLibraryOffered => {}
+        }
+        Ok(())
+    }
+
+    /// What the rules leave to be set, as far as the command asks for it, as it holds in the order's region.
+    fn work_order_policy(
+        &self,
+        tx: &mut Tx,
+        region_id: Option<RegionId>,
+        command: &WorkOrderCommand,
+    ) -> AppResult<WorkOrderPolicy> {
+        use WorkOrderCommand as C;
+        let mut policy = WorkOrderPolicy::default();
+        match command {
+            C::Dispatch { .. } | C::DispatchCheck { .. } | C::Reassign { .. } => {
+                policy.checks_junior_dispatch = self.policy::<DispatchPolicy>(tx, region_id)?.checks_junior_dispatch;
+            }
+            C::SetAppointment(_) => policy.appointments = self.policy(tx, region_id)?,
+            C::StageReply(_) | C::FinalReplyUnresolved(_) => {
+                policy.forbidden_expressions = self.policy(tx, region_id)?
+            }
+            C::RevisitAnswered(_) => policy.revisit = self.policy(tx, region_id)?,
+            C::ComplainedAgain => policy.false_return = self.policy(tx, region_id)?,
+            C::Locate(_)
+            | C::AskCustomer { .. }
+            | C::CustomerAnswered { .. }
+            | C::Withdraw { .. }
+            | C::Chase { .. }
+            | C::RaiseToCoordination { .. }
+            | C::ReviewApprove(_)
+            | C::ReviewSendBack { .. }
+            | C::HandOver { .. }
+            | C::HandoffAnswer { .. }
+            | C::HoldSolved { .. }
+            | C::RevisitAgain => {}
+        }
+        Ok(policy)
+    }
+
+    /// What follows for people: a false return counts (R-RETURN-4), a low score is followed up (R-REVISIT-1).
+    fn consequences_follow(
+        &self,
+        tx: &mut Tx,
+        caller: Option<&Caller>,
+        order: &WorkOrder,
+        command: &WorkOrderCommand,
+        effects: &[WorkOrderEffect],
+    ) -> AppResult<()> {
+        if effects.contains(&WorkOrderEffect::FalseReturnCounted) {
+            let has_answered = matches!(command, WorkOrderCommand::RevisitAnswered(_));
+            self.appraisal_false_return(tx, caller, order, None, has_answered)?;
+        }
+        if effects.contains(&WorkOrderEffect::FollowUpOpened) {
+            self.follow_up_open(tx, order, None)?;
         }
         Ok(())
     }
@@ -257,11 +343,32 @@ impl App {
         Ok(())
     }
 
-    fn work_order_seen(&self, tx: &mut Tx, caller: &Caller, order: WorkOrder) -> AppResult<WorkOrderSeen> {
+    /// How the visits of these orders stand; two queries for all.
+    fn visit_standings(&self, tx: &mut Tx, ids: &[WorkOrderId]) -> AppResult<HashMap<WorkOrderId, VisitStanding>> {
+        let mut standings: HashMap<WorkOrderId, VisitStanding> = HashMap::new();
+        // Oldest first: a later dispatch takes the place of an earlier one.
+        for dispatch in tx.dispatch_list_by_work_orders(ids)? {
+            let standing = standings.entry(dispatch.work_order_id).or_default();
+            (standing.proposal, standing.declined) = (None, None);
+            if dispatch.state == DispatchState::Proposed.as_str() {
+                standing.proposal = Some(dispatch);
+            } else if dispatch.state == DispatchState::Declined.as_str() {
+                standing.declined = Some(dispatch);
+            }
+        }
+        for arrival in tx.arrival_list_by_work_orders(ids)? {
+            let standing = standings.entry(arrival.work_order_id).or_default();
+            standing.arrival = Some(arrival);
+        }
+        Ok(standings)
+    }
+
+    pub(super) fn work_order_seen(&self, tx: &mut Tx, caller: &Caller, order: WorkOrder) -> AppResult<WorkOrderSeen> {
         let complaint = tx.complaint_by_id(order.complaint_id)?.ok_or_else(|| AppError::not_found("complaint"))?;
         let tracking_ticket_id = tx.tracking_ticket_by_work_order(order.id)?.map(|ticket| ticket.id);
         let shows_contact = contact_needed(caller, &complaint);
-        Ok(WorkOrderSeen { order, complaint, tracking_ticket_id, shows_contact })
+        let visit = self.visit_standings(tx, &[order.id])?.remove(&order.id).unwrap_or_default();
+        Ok(WorkOrderSeen { order, complaint, tracking_ticket_id, shows_contact, visit })
     }
 
     /// An order of the caller's regions.
@@ -293,9 +400,11 @@ impl App {
             let ids: Vec<WorkOrderId> = orders.iter().map(|(order, _)| order.id).collect();
             let tickets: HashMap<WorkOrderId, TrackingTicketId> =
                 tx.tracking_ticket_ids_by_work_orders(&ids)?.into_iter().collect();
+            let mut visits = self.visit_standings(tx, &ids)?;
             Ok(orders
                 .into_iter()
                 .map(|(order, complaint)| WorkOrderSeen {
+                    visit: visits.remove(&order.id).unwrap_or_default(),
                     tracking_ticket_id: tickets.get(&order.id).copied(),
                     shows_contact: contact_needed(caller, &complaint),
                     order,
@@ -352,53 +461,6 @@ impl App {
         complaint.updated_at = self.env.now();
         tx.complaint_update(&mut complaint)?;
         Ok(())
-    }
-
-    fn tester_facts(&self, tx: &mut Tx, order: &WorkOrder, tester: UserId) -> AppResult<WorkOrderFacts> {
-        let is_tester =
-            tx.user_by_id(tester)?.is_some_and(|user| user.is_active && user.roles.contains(&Role::FieldTester));
-        let in_region = match order.region_id {
-            Some(region) => is_tester && tx.user_region_ids(tester)?.contains(&region),
-            None => false,
-        };
-        Ok(WorkOrderFacts { tester_in_region: in_region, ..self.work_order_facts(tx, order)? })
-    }
-
-    /// Sends a tester of the order's region (R-ROUTE-1).
-    pub fn work_order_dispatch(
-        &self,
-        caller: &Caller,
-        id: WorkOrderId,
-        tester: UserId,
-        due_at: Option<Timestamp>,
-    ) -> AppResult<WorkOrderSeen> {
-        self.storage.write("work_order_dispatch", |tx| {
-            let mut order = self.work_order_for(tx, caller, id)?;
-            let facts = self.tester_facts(tx, &order, tester)?;
-            order.due_at = due_at.or(order.due_at);
-            let command = WorkOrderCommand::Dispatch { tester };
-            let detail = json!({ "tester_id": tester, "due_at": order.due_at });
-            self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
-            self.work_order_seen(tx, caller, order)
-        })
-    }
-
-    /// Gives the order to another tester; it leaves the first one's phone at its next sync, and what that phone captured is kept.
-    pub fn work_order_reassign(
-        &self,
-        caller: &Caller,
-        id: WorkOrderId,
-        tester: UserId,
-        reason: &str,
-    ) -> AppResult<WorkOrderSeen> {
-        self.storage.write("work_order_reassign", |tx| {
-            let mut order = self.work_order_for(tx, caller, id)?;
-            let facts = self.tester_facts(tx, &order, tester)?;
-            let command = WorkOrderCommand::Reassign { tester, reason: reason.to_owned(), was_wrong: false };
-            let detail = json!({ "tester_id": tester, "from_tester_id": order.assigned_to });
-            self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
-            self.work_order_seen(tx, caller, order)
-        })
     }
 
     /// Takes the order back (R-ROUTE-4); doing it twice is as good as once.

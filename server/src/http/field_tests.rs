@@ -1,5 +1,6 @@
 //! Field tests at the desks: the evidence, its samples, and the lead's review.
 
+use super::appointments::ArrivalView;
 use super::blocking;
 use super::positions::PositionView;
 use super::problem::Problem;
@@ -260,6 +261,8 @@ pub struct FieldTestView {
     automatic_findings: Vec<TestFinding>,
     /// Its reviews, oldest first.
     reviews: Vec<ReviewView>,
+    /// The tester's last arrival for the order, compared with the appointment (R-VISIT-1).
+    arrival: Option<ArrivalView>,
 }
 
 /// An order's tests, oldest first.
@@ -349,7 +352,7 @@ fn review_view(review: Review) -> ReviewView {
 }
 
 fn field_test_view(seen: FieldTestSeen) -> FieldTestView {
-    let FieldTestSeen { test, blocks, missing_blocks, photos, operators, automatic_findings, reviews } = seen;
+    let FieldTestSeen { test, blocks, missing_blocks, photos, operators, automatic_findings, reviews, arrival } = seen;
     let missing_operators = test.submission.into_iter().flat_map(|submission| submission.missing_operators);
     FieldTestView {
         id: test.id,
@@ -372,6 +375,7 @@ fn field_test_view(seen: FieldTestSeen) -> FieldTestView {
         operators: operators.into_iter().map(|(operator, kpi)| OperatorKpiView { operator, kpi }).collect(),
         automatic_findings,
         reviews: reviews.into_iter().map(review_view).collect(),
+        arrival: arrival.map(ArrivalView::from),
     }
 }
 

@@ -1,8 +1,15 @@
 //! HTTP: extract, call `app`, render. No decision is made here but the form of the answer.
 
+pub mod appointments;
+pub mod appraisal_marks;
+pub mod branch_questions;
+pub mod candidates;
+pub mod chases;
 pub mod complaints;
+pub mod dispatches;
 pub mod extract;
 pub mod field_tests;
+pub mod follow_ups;
 pub mod guard;
 pub mod handoffs;
 pub mod health;
@@ -24,6 +31,7 @@ pub mod samples_csv;
 pub mod sessions;
 pub mod sync;
 pub mod tracking_tickets;
+pub mod user_profiles;
 pub mod users;
 pub mod work_orders;
 
@@ -57,10 +65,18 @@ pub fn nouns() -> Vec<Noun> {
     nouns![
         sessions,
         users,
+        user_profiles,
         regions,
         policies,
         complaints,
         work_orders,
+        candidates,
+        dispatches,
+        appointments,
+        chases,
+        branch_questions,
+        appraisal_marks,
+        follow_ups,
         handoffs,
         ladder_steps,
         replies,

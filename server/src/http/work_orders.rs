@@ -1,7 +1,9 @@
 //! Work orders at the desks: reading, locating, dispatching, withdrawing, and the timeline.
 
+use super::appointments::ArrivalView;
 use super::blocking;
 use super::complaints::CustomerBody;
+use super::dispatches::DispatchView;
 use super::masking::{mask_name, mask_phone};
 use super::pages::{PageQuery, page_next, page_of};
 use super::positions::PositionView;
@@ -78,6 +80,12 @@ pub struct WorkOrderBody {
     pub assigned_to: Option<UserId>,
     /// The visit agreed on with the customer.
     pub appointment: Option<TimeWindow>,
+    /// A junior's dispatch that waits for a senior's check (R-ROUTE-5).
+    pub proposal: Option<DispatchView>,
+    /// The last dispatch, when its tester declined it and nobody was sent since; its `ended_reason` says why.
+    pub declined: Option<DispatchView>,
+    /// The last arrival, compared with the appointment (R-VISIT-1).
+    pub arrival: Option<ArrivalView>,
     /// When the field test is due.
     pub due_at: Option<Timestamp>,
     /// Its current field test.
@@ -159,6 +167,9 @@ pub struct ReassignBody {
     tester_id: UserId,
     /// Why.
     reason: String,
+    /// The dispatch was wrong; that counts against who made it (R-ROUTE-5).
+    #[serde(default)]
+    was_wrong: bool,
 }
 
 /// One thing that happened.
@@ -211,7 +222,7 @@ fn not_empty(text: String) -> Option<String> {
 
 /// An order as JSON.
 pub fn work_order_body(seen: WorkOrderSeen) -> WorkOrderBody {
-    let WorkOrderSeen { order, complaint, tracking_ticket_id, shows_contact } = seen;
+    let WorkOrderSeen { order, complaint, tracking_ticket_id, shows_contact, visit } = seen;
     let (position, appointment) = (order.position().map(PositionView::from), order.appointment());
     let customer = if shows_contact {
         CustomerBody { name: complaint.customer_name, phone: complaint.customer_phone }
@@ -233,6 +244,9 @@ pub fn work_order_body(seen: WorkOrderSeen) -> WorkOrderBody {
         region_id: order.region_id,
         assigned_to: order.assigned_to,
         appointment,
+        proposal: visit.proposal.map(DispatchView::from),
+        declined: visit.declined.map(DispatchView::from),
+        arrival: visit.arrival.map(ArrivalView::from),
         due_at: order.due_at,
         field_test_id: order.field_test_id,
         photo_consent: order.photo_consent,
@@ -366,7 +380,8 @@ async fn work_order_reassign(
     id: web::Path<WorkOrderId>,
     body: web::Json<ReassignBody>,
 ) -> AppResult<HttpResponse> {
-    let seen = blocking(move || app.work_order_reassign(&caller, *id, body.tester_id, &body.reason)).await?;
+    let seen =
+        blocking(move || app.work_order_reassign(&caller, *id, body.tester_id, &body.reason, body.was_wrong)).await?;
     Ok(HttpResponse::Ok().json(work_order_body(seen)))
 }
 

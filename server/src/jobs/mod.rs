@@ -60,12 +60,12 @@ impl App {
         let now = self.env.now();
         self.storage.write("revisit_expire", |tx| {
             let Some(order_id) = tx.revisit_by_id(id)?.map(|revisit| revisit.work_order_id) else { return Ok(()) };
-            tx.work_order_lock(order_id)?;
+            let order = tx.work_order_lock(order_id)?;
             let Some(mut revisit) = tx.revisit_by_id(id)? else { return Ok(()) };
             let state: RevisitState = revisit.state.parse().map_err(AppError::internal)?;
             let facts = RevisitFacts { now, created_at: revisit.created_at };
-            let policy = &self.config.work_order_policy.revisit;
-            let after = revisit_transition(state, &RevisitCommand::Expire, &facts, policy)?.state;
+            let policy = self.policy(tx, order.and_then(|order| order.region_id))?;
+            let after = revisit_transition(state, &RevisitCommand::Expire, &facts, &policy)?.state;
             if after == state {
                 return Ok(());
             }

@@ -1,15 +1,18 @@
 //! Appointments: how an arrival compares with what was promised to the customer (R-VISIT-1).
 //!
-//! What does not belong here: making the appointment, which is the tester's `contact` (`field_workflow`).
+//! What does not belong here: making the appointment, which is the tester's `contact` (`field_workflow`) or a desk's command
+//! (`work_orders`).
 
-use crate::workflow::MINUTE_MICROS;
 use crate::workflow::places::distance_m;
+use crate::workflow::policies::Policy;
+use crate::workflow::{MINUTE_MICROS, refuse};
+use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::samples::Position;
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::TimeWindow;
 use serde::{Deserialize, Serialize};
 
-/// What counts as arriving as agreed.
+/// How long an appointment's window may be, and what counts as arriving as agreed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ArrivalPolicy {
@@ -18,12 +21,49 @@ pub struct ArrivalPolicy {
     /// Metres from the complaint's place within which an arrival counts as being there, beside the fix's own accuracy
     /// (a choice: a block of flats and its street).
     pub place_radius_m: u32,
+    /// The shortest window that a desk may promise, in minutes (a choice).
+    pub window_min_minutes: u16,
+    /// The longest window that a desk may promise, in minutes (a choice: a customer does not wait half a day).
+    pub window_max_minutes: u16,
 }
 
 impl Default for ArrivalPolicy {
     fn default() -> Self {
-        Self { early_minutes: 10, place_radius_m: 200 }
+        Self { early_minutes: 10, place_radius_m: 200, window_min_minutes: 15, window_max_minutes: 180 }
     }
+}
+
+impl Policy for ArrivalPolicy {
+    const KIND: &'static str = "appointments";
+
+    fn check(&self) -> Result<(), Rejection> {
+        if self.window_min_minutes == 0 || self.window_min_minutes > self.window_max_minutes {
+            return refuse(ProblemType::InvalidField, "window_min_minutes: must be from 1 to window_max_minutes");
+        }
+        Ok(())
+    }
+}
+
+/// Checks a window that a desk promises to the customer: it lies ahead, and is neither too short nor too long.
+///
+/// # Errors
+/// `invalid-field` that says what is wrong.
+pub fn appointment_check(window: TimeWindow, now: Timestamp, policy: &ArrivalPolicy) -> Result<(), Rejection> {
+    if window.from >= window.until {
+        return refuse(ProblemType::InvalidField, "until: must come after from");
+    }
+    if window.from <= now {
+        return refuse(ProblemType::InvalidField, "from: must lie ahead");
+    }
+    let minutes = window.until.micros_since(window.from) / MINUTE_MICROS;
+    let (least, most) = (i64::from(policy.window_min_minutes), i64::from(policy.window_max_minutes));
+    if !(least..=most).contains(&minutes) {
+        return refuse(
+            ProblemType::InvalidField,
+            format!("until: the window must have from {least} to {most} minutes"),
+        );
+    }
+    Ok(())
 }
 
 named_enum! {

@@ -52,9 +52,13 @@ macro_rules! named_enum {
 }
 
 pub mod appointments;
+pub mod branch_questions;
 pub mod calendar;
+pub mod candidates;
 pub mod clocks;
 pub mod complaints;
+pub mod contacts;
+pub mod dispatches;
 pub mod field_tests;
 pub mod handoffs;
 pub mod ladder;
@@ -66,6 +70,7 @@ pub mod regions;
 pub mod replies;
 pub mod reviews;
 pub mod revisits;
+pub mod shifts;
 pub mod supervision;
 pub mod tracking_tickets;
 pub mod warnings;

@@ -3,7 +3,8 @@
 //!
 //! What does not belong here: when a reply may be given (`work_orders`, `tracking_tickets`); how it travels (integrations).
 
-use crate::workflow::{bounded_text, refuse, required_text};
+use crate::workflow::policies::Policy;
+use crate::workflow::{bounded_text, refuse, required_text, required_texts};
 use callout_sync_protocol::problem::{ProblemType, Rejection};
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,21 @@ const DEFAULT_EN: &[(&[&str], &str)] = &[
     (&["switch to another operator"], "harms the company"),
     (&["change operator"], "harms the company"),
 ];
+
+impl Policy for ForbiddenExpressions {
+    const KIND: &'static str = "forbidden_expressions";
+
+    fn check(&self) -> Result<(), Rejection> {
+        if self.0.len() > 2_000 {
+            return refuse(ProblemType::InvalidField, "document: must not have more than 2000 expressions");
+        }
+        for expression in &self.0 {
+            required_texts("parts", &expression.parts)?;
+            required_text("reason", &expression.reason)?;
+        }
+        Ok(())
+    }
+}
 
 impl Default for ForbiddenExpressions {
     fn default() -> Self {

@@ -4,6 +4,7 @@
 //! What does not belong here: making and hashing the link's token (`app`), what the answer does to the order (`work_orders`) or to
 //! the tracking ticket (`tracking_tickets`).
 
+use crate::workflow::policies::Policy;
 use crate::workflow::{DAY_MICROS, HOUR_MICROS, bounded_text, refuse};
 use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::time::Timestamp;
@@ -27,6 +28,23 @@ impl Default for RevisitPolicy {
     }
 }
 
+impl Policy for RevisitPolicy {
+    const KIND: &'static str = "revisits";
+
+    fn check(&self) -> Result<(), Rejection> {
+        if !(1..=24 * 90).contains(&self.link_valid_hours) {
+            return refuse(ProblemType::InvalidField, "link_valid_hours: must be from 1 to 2160");
+        }
+        if self.low_score > 10 {
+            return refuse(ProblemType::InvalidField, "low_score: must be from 0 to 10");
+        }
+        if !(1..=4_000).contains(&self.words_max_chars) {
+            return refuse(ProblemType::InvalidField, "words_max_chars: must be from 1 to 4000");
+        }
+        Ok(())
+    }
+}
+
 /// When a repeated complaint makes a return false (R-RETURN-4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -39,6 +57,10 @@ impl Default for FalseReturnPolicy {
     fn default() -> Self {
         Self { window_days: 30 }
     }
+}
+
+impl Policy for FalseReturnPolicy {
+    const KIND: &'static str = "false_returns";
 }
 
 impl FalseReturnPolicy {

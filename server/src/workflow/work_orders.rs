@@ -3,6 +3,7 @@
 //! The tester's part (`accept` … `test_submit`) is `callout_sync_protocol::field_workflow`. What does not belong here: what follows
 //! the final reply `unresolved` (`tracking_tickets`), the handoff's own life (`handoffs`), the ladder (`ladder`).
 
+use crate::workflow::appointments::ArrivalPolicy;
 use crate::workflow::handoffs::{HandoffOutcome, HandoffRecipient};
 use crate::workflow::places::Place;
 use crate::workflow::replies::{ForbiddenExpressions, ReplyKind, ReplyText};
@@ -10,7 +11,7 @@ use crate::workflow::reviews::{PlanKind, ReviewPlan};
 use crate::workflow::revisits::{FalseReturnPolicy, RevisitAnswer, RevisitPolicy};
 use callout_sync_protocol::ids::{RegionId, UserId};
 use callout_sync_protocol::time::Timestamp;
-use callout_sync_protocol::work_orders::{LeftReason, Urgency, WorkOrderState};
+use callout_sync_protocol::work_orders::{LeftReason, TimeWindow, Urgency, WorkOrderState};
 
 mod transition;
 
@@ -36,6 +37,8 @@ pub enum WorkOrderCommand {
         /// Whom.
         tester: UserId,
     },
+    /// Agrees on a visit with the customer, or on another time for it (R-VISIT-1).
+    SetAppointment(TimeWindow),
     /// A senior lets a junior's dispatch go, or stops it (R-ROUTE-5).
     DispatchCheck {
         /// It may go.
@@ -113,6 +116,7 @@ impl WorkOrderCommand {
             Self::AskCustomer { .. } => "ask_customer",
             Self::CustomerAnswered { .. } => "customer_answered",
             Self::Dispatch { .. } => "dispatch",
+            Self::SetAppointment(_) => "set_appointment",
             Self::DispatchCheck { .. } => "dispatch_check",
             Self::Reassign { .. } => "reassign",
             Self::Withdraw { .. } => "withdraw",
@@ -192,6 +196,8 @@ impl WorkOrderFacts {
 pub struct WorkOrderPolicy {
     /// A junior's dispatch waits for a senior (R-ROUTE-5).
     pub checks_junior_dispatch: bool,
+    /// How long an appointment's window may be (R-VISIT-1).
+    pub appointments: ArrivalPolicy,
     /// When a repeated complaint makes a return false (R-RETURN-4).
     pub false_return: FalseReturnPolicy,
     /// Score and words of a revisit.
@@ -217,6 +223,8 @@ pub enum WorkOrderEffect {
     ClockReopened,
     /// The order's clock ends.
     ClockStopped,
+    /// The command's appointment stands (R-VISIT-1).
+    AppointmentSet,
     /// A dispatch waits for a senior's check (R-ROUTE-5).
     DispatchProposed(UserId),
     /// The waiting dispatch is gone.

@@ -17,13 +17,19 @@ mod sql_types;
 mod storage;
 mod writer;
 
+pub mod appraisal_marks;
+pub mod arrivals;
+pub mod branch_questions;
+pub mod chases;
 pub mod command_receipts;
 pub mod complaints;
 pub mod counters;
 pub mod devices;
+pub mod dispatches;
 pub mod events;
 pub mod feeds;
 pub mod field_tests;
+pub mod follow_ups;
 pub mod handoffs;
 pub mod introspection;
 pub mod jobs;
@@ -39,6 +45,7 @@ pub mod sample_blocks;
 pub mod sessions;
 pub mod signing_keys;
 pub mod tracking_tickets;
+pub mod user_profiles;
 pub mod users;
 pub mod work_orders;
 

@@ -339,6 +339,128 @@ diesel::table! {
 
 diesel::table! {
     use crate::sql_types::*;
+    user_profiles (user_id) {
+        user_id -> Id,
+        team -> Words,
+        seniority -> Words,
+        skills -> Json,
+        shifts -> Json,
+        home_latitude_e6 -> Nullable<Integer>,
+        home_longitude_e6 -> Nullable<Integer>,
+        daily_capacity -> SmallInt,
+        updated_by -> Id,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    dispatches (id) {
+        id -> Id,
+        work_order_id -> Id,
+        tester_id -> Id,
+        state -> Words,
+        dispatched_by -> Id,
+        candidate_rank -> Nullable<Integer>,
+        candidate_count -> Nullable<Integer>,
+        candidate_score -> Nullable<Integer>,
+        checked_by -> Nullable<Id>,
+        checked_at -> Nullable<Instant>,
+        is_wrong -> Bool,
+        ended_reason -> Nullable<Words>,
+        created_at -> Instant,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    appraisal_marks (id) {
+        id -> Id,
+        user_id -> Id,
+        kind -> Words,
+        work_order_id -> Id,
+        tracking_ticket_id -> Nullable<Id>,
+        region_id -> Nullable<Id>,
+        reason -> Words,
+        recorded_by -> Nullable<Id>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    chases (id) {
+        id -> Id,
+        work_order_id -> Id,
+        tracking_ticket_id -> Nullable<Id>,
+        source_id -> Id,
+        reference -> Words,
+        content_digest -> Digest,
+        urgency -> Nullable<Words>,
+        note -> Nullable<Words>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    branch_questions (id) {
+        id -> Id,
+        work_order_id -> Id,
+        handoff_id -> Id,
+        region_id -> Nullable<Id>,
+        question -> Words,
+        asked_by -> Id,
+        asked_at -> Instant,
+        answer -> Nullable<Words>,
+        answered_by -> Nullable<Id>,
+        answered_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    arrivals (id) {
+        id -> Id,
+        work_order_id -> Id,
+        tester_id -> Id,
+        latitude_e6 -> Integer,
+        longitude_e6 -> Integer,
+        accuracy_m -> Nullable<Integer>,
+        is_mock -> Bool,
+        punctuality -> Words,
+        minutes_after_start -> Nullable<BigInt>,
+        distance_m -> Nullable<Integer>,
+        is_at_place -> Nullable<Bool>,
+        appointment_from -> Nullable<Instant>,
+        appointment_until -> Nullable<Instant>,
+        captured_at -> Instant,
+        received_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    follow_ups (id) {
+        id -> Id,
+        work_order_id -> Id,
+        tracking_ticket_id -> Nullable<Id>,
+        revisit_id -> Id,
+        region_id -> Nullable<Id>,
+        score -> SmallInt,
+        state -> Words,
+        what_was_done -> Nullable<Words>,
+        closed_by -> Nullable<Id>,
+        closed_at -> Nullable<Instant>,
+        opened_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
     feeds (tester_id) {
         tester_id -> Id,
         epoch -> Count,

@@ -293,11 +293,17 @@ macro_rules! id_value {
 }
 
 id_value!(
+    AppraisalMarkId,
+    ArrivalId,
+    BranchQuestionId,
+    ChaseId,
     CommandId,
     ComplaintId,
     DeviceId,
+    DispatchId,
     EventId,
     FieldTestId,
+    FollowUpId,
     HandoffId,
     JobId,
     PhotoId,

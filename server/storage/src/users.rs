@@ -172,6 +172,17 @@ impl Tx {
         })
     }
 
+    /// The regions of these users (at most 500).
+    pub fn user_region_ids_by_users(&mut self, ids: &[UserId]) -> Result<Vec<(UserId, RegionId)>, StorageError> {
+        self.run(|c| {
+            user_regions::table
+                .filter(user_regions::user_id.eq_any(ids.iter().take(crate::names::MAX_PAGE as usize).map(bind)))
+                .select((user_regions::user_id, user_regions::region_id))
+                .order((user_regions::user_id, user_regions::region_id))
+                .load(c)
+        })
+    }
+
     /// Binds a user to exactly these regions.
     pub fn user_regions_replace(&mut self, user_id: UserId, region_ids: &[RegionId]) -> Result<(), StorageError> {
         self.run(|c| diesel::delete(user_regions::table.filter(user_regions::user_id.eq(bind(&user_id)))).execute(c))?;

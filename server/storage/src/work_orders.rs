@@ -264,6 +264,22 @@ impl Tx {
         })
     }
 
+    /// The orders that these testers (at most 500) have in hand in one of these states, in the order of their ids.
+    pub fn work_order_list_by_testers(
+        &mut self,
+        testers: &[UserId],
+        states: &[WorkOrderState],
+    ) -> Result<Vec<WorkOrder>, StorageError> {
+        let testers: Vec<_> = testers.iter().take(MAX_PAGE as usize).copied().map(Some).collect();
+        self.run(|c| {
+            work_orders::table
+                .filter(work_orders::assigned_to.eq_any(testers.iter().map(bind)))
+                .filter(work_orders::state.eq_any(states.iter().map(bind)))
+                .order(work_orders::id)
+                .load(c)
+        })
+    }
+
     /// The orders that are with a tester in the field, in the order of their ids, at most 500 after `after`.
     pub fn work_order_ids_in_field(
         &mut self,

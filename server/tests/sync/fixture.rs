@@ -202,7 +202,7 @@ impl Office {
     }
 
     pub fn reassign(&self, id: WorkOrderId, phone: &Phone) {
-        self.app.work_order_reassign(&self.t1, id, phone.caller.user_id, "too many orders").unwrap();
+        self.app.work_order_reassign(&self.t1, id, phone.caller.user_id, "too many orders", false).unwrap();
     }
 
     pub fn read<T>(&self, work: impl FnMut(&mut Tx) -> Result<T, StorageError>) -> T {

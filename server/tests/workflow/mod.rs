@@ -2,6 +2,7 @@
 
 mod calendar_and_limits;
 mod complaints;
+mod dispatching;
 mod docs;
 mod evidence;
 mod ladder;

@@ -111,6 +111,7 @@ impl Order {
                 }
                 E::PlaceSet
                 | E::CustomerAsked
+                | E::AppointmentSet
                 | E::CustomerAnswerRecorded
                 | E::WrongDispatchCounted
                 | E::ChaseRecorded

@@ -91,6 +91,7 @@ pub fn desk_commands() -> Vec<(&'static str, WorkOrderCommand)> {
         ("", C::AskCustomer { question: "几号楼？".into() }),
         ("", C::CustomerAnswered { answer: "12号楼".into() }),
         ("", C::Dispatch { tester: user(2) }),
+        ("", C::SetAppointment(TimeWindow { from: at("2026-11-23T06:30:00Z"), until: at("2026-11-23T07:30:00Z") })),
         ("approved", C::DispatchCheck { approved: true, reason: None }),
         ("stopped", C::DispatchCheck { approved: false, reason: Some("too far away".into()) }),
         ("", C::Reassign { tester: user(2), reason: "ill".into(), was_wrong: false }),

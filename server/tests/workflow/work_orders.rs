@@ -38,6 +38,7 @@ fn every_desk_command_in_every_state() {
                 stays(&[S::Received, S::Located, S::Approved, S::HandoffAnswered])
             }
             C::Dispatch { .. } => leads(&desks, S::Dispatched),
+            C::SetAppointment(_) => stays(&[&desks[..], &WITH_TESTER[..]].concat()),
             C::DispatchCheck { approved: true, .. } => leads(&desks, S::Dispatched),
             C::DispatchCheck { approved: false, .. } => stays(&desks),
             C::Reassign { .. } => leads(&WITH_TESTER, S::Dispatched),

@@ -227,6 +227,8 @@ fn order(number: u8) -> WorkOrderView {
         return_reasons: vec!["test the bedroom too".into()],
         photo_consent: Some(false),
         utc_offset_minutes: 480,
+        rest_hours: None,
+        contact_words: None,
     }
 }
 

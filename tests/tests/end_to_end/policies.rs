@@ -23,6 +23,7 @@ world_tests! {
         let own = format!("?region_id={region}");
         assert_eq!(seen(&own)["document"]["quality_working_days"], 4, "the one for all holds");
         assert_eq!(set(&own, 2)["version"], 1);
+        world.clock.advance_seconds(1);
         assert_eq!(set(&own, 1)["version"], 2);
         assert_eq!(seen(&own)["document"]["quality_working_days"], 1);
         assert_eq!(seen(&own)["document"]["first_response_hours"], 24, "what was left out has its default");

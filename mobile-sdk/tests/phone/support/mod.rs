@@ -88,6 +88,8 @@ pub fn order_view(number: u8) -> WorkOrderView {
         return_reasons: vec![],
         photo_consent: None,
         utc_offset_minutes: 480,
+        rest_hours: None,
+        contact_words: None,
     }
 }
 

@@ -3,14 +3,18 @@
 use crate::app::App;
 use crate::app::access::Caller;
 use crate::app::error::AppResult;
+use crate::workflow::contacts::ContactPolicy;
 use callout_storage::Tx;
+use callout_storage::chases::Chase;
 use callout_storage::complaints::Complaint;
 use callout_storage::feeds::{FeedEntry, FeedEntryKind, FeedState};
 use callout_storage::work_orders::WorkOrder;
 use callout_sync_protocol::checkpoint::Checkpoint;
-use callout_sync_protocol::ids::{PhotoId, UserId};
+use callout_sync_protocol::contact_words::ContactWords;
+use callout_sync_protocol::ids::{PhotoId, RegionId, UserId, WorkOrderId};
 use callout_sync_protocol::sync::{Change, Cursor, Directive, SyncRequest};
 use callout_sync_protocol::work_orders::{CustomerContact, LeftReason, WorkOrderView};
+use std::collections::BTreeSet;
 
 /// Photos named in one answer; the others are named when these have come.
 const MAX_PHOTOS_WANTED: u32 = 100;
@@ -56,6 +60,30 @@ fn cursor_resume(cursor: Cursor, checkpoint: Option<Checkpoint>, feed: &FeedStat
 }
 
 impl App {
+    /// Loads what the views of a page have beside orders and complaints; nothing when the page is empty.
+    fn view_extras(&self, tx: &mut Tx, entries: &[(FeedEntry, WorkOrder, Complaint)]) -> AppResult<ViewExtras> {
+        let shown = || entries.iter().filter(|(entry, ..)| entry.kind == FeedEntryKind::Changed);
+        let ids: Vec<WorkOrderId> = shown().map(|(_, order, _)| order.id).collect();
+        if ids.is_empty() {
+            return Ok(ViewExtras { chases: Vec::new(), regions: Vec::new() });
+        }
+        let region_ids: BTreeSet<Option<RegionId>> = shown().map(|(_, order, _)| order.region_id).collect();
+        let regions = region_ids
+            .into_iter()
+            .map(|region_id| {
+                let hours: ContactPolicy = self.policy(tx, region_id)?;
+                let words: ContactWords = self.policy(tx, region_id)?;
+                let extra = ViewExtra {
+                    notes: String::new(),
+                    rest_hours: (hours != ContactPolicy::default()).then(|| hours.rest_hours().0),
+                    contact_words: (words != ContactWords::default()).then_some(words),
+                };
+                Ok((region_id, extra))
+            })
+            .collect::<AppResult<_>>()?;
+        Ok(ViewExtras { chases: tx.chase_list_by_work_orders(&ids)?, regions })
+    }
+
     /// The tester's changes after the request's cursor. Three queries when there are none.
     pub(super) fn changes_read(&self, tx: &mut Tx, caller: &Caller, request: &SyncRequest) -> AppResult<ChangesPage> {
         self.caller_standing(tx, caller)?;
@@ -69,6 +97,7 @@ impl App {
             Vec::new()
         };
         let is_full = entries.len() >= wanted;
+        let extras = self.view_extras(tx, &entries)?;
         let mut changes = Vec::with_capacity(entries.len());
         let (mut number, mut bytes, mut is_cut) = (after, 0, false);
         for (entry, order, complaint) in entries {
@@ -76,9 +105,10 @@ impl App {
                 is_cut = true;
                 break;
             }
-            bytes += text_bytes(&order, &complaint);
             number = entry.number;
-            let change = change_of(&entry, order, complaint, caller.user_id);
+            let extra = extras.of(&order);
+            bytes += text_bytes(&order, &complaint) + extra.notes.len();
+            let change = change_of(&entry, order, complaint, extra, caller.user_id);
             // Who begins anew has nothing that could leave.
             if resumed.is_some() || matches!(change, Change::Changed { .. }) {
                 changes.push(change);
@@ -100,14 +130,43 @@ impl App {
     }
 }
 
+/// What a view has beside the order and its complaint.
+#[derive(Clone, Default)]
+struct ViewExtra {
+    /// What customer service added, below the customer's words (R-ROUTE-4).
+    notes: String,
+    /// Where the region has others than the ordinary ones (R-CONTACT-1).
+    rest_hours: Option<Vec<(u16, u16)>>,
+    /// Where the region has others than the ordinary ones (R-CONTACT-2).
+    contact_words: Option<ContactWords>,
+}
+
+/// The extras of a page's orders.
+struct ViewExtras {
+    chases: Vec<Chase>,
+    /// One for each region of the page; what is ordinary is left out.
+    regions: Vec<(Option<RegionId>, ViewExtra)>,
+}
+
+impl ViewExtras {
+    fn of(&self, order: &WorkOrder) -> ViewExtra {
+        let region = self.regions.iter().find(|(region_id, _)| *region_id == order.region_id);
+        let notes = self.chases.iter().filter(|chase| chase.work_order_id == order.id).filter_map(|chase| {
+            let note = chase.note.as_deref().filter(|note| !note.is_empty())?;
+            Some(format!("\n[追单 chase {}] {note}", chase.created_at))
+        });
+        ViewExtra { notes: notes.collect(), ..region.map(|(_, extra)| extra.clone()).unwrap_or_default() }
+    }
+}
+
 fn text_bytes(order: &WorkOrder, complaint: &Complaint) -> usize {
     complaint.description.len() + order.address.len() + order.return_reasons.iter().map(String::len).sum::<usize>()
 }
 
-fn change_of(entry: &FeedEntry, order: WorkOrder, complaint: Complaint, tester: UserId) -> Change {
+fn change_of(entry: &FeedEntry, order: WorkOrder, complaint: Complaint, extra: ViewExtra, tester: UserId) -> Change {
     match entry.kind {
         FeedEntryKind::Changed if order.assigned_to == Some(tester) => {
-            Change::Changed { order: Box::new(work_order_view(order, complaint)) }
+            Change::Changed { order: Box::new(work_order_view(order, complaint, extra)) }
         }
         // Whoever does not have the order does not get the customer's contact, whatever the entry says (R-PRIVACY-1).
         FeedEntryKind::Changed => Change::Left { id: order.id, reason: LeftReason::Reassigned },
@@ -116,7 +175,7 @@ fn change_of(entry: &FeedEntry, order: WorkOrder, complaint: Complaint, tester: 
 }
 
 /// The order as its tester's phone holds it, with the customer's contact.
-fn work_order_view(order: WorkOrder, complaint: Complaint) -> WorkOrderView {
+fn work_order_view(order: WorkOrder, complaint: Complaint, extra: ViewExtra) -> WorkOrderView {
     WorkOrderView {
         position: order.position(),
         appointment: order.appointment(),
@@ -127,7 +186,7 @@ fn work_order_view(order: WorkOrder, complaint: Complaint) -> WorkOrderView {
         urgency: order.urgency,
         symptom: complaint.symptom,
         generation: complaint.generation,
-        description: complaint.description,
+        description: complaint.description + &extra.notes,
         address: order.address,
         customer: CustomerContact { name: complaint.customer_name, phone: complaint.customer_phone },
         due_at: order.due_at,
@@ -135,5 +194,7 @@ fn work_order_view(order: WorkOrder, complaint: Complaint) -> WorkOrderView {
         return_reasons: order.return_reasons,
         photo_consent: order.photo_consent,
         utc_offset_minutes: order.utc_offset_minutes,
+        rest_hours: extra.rest_hours,
+        contact_words: extra.contact_words,
     }
 }

@@ -5,15 +5,19 @@
 
 use super::unit::{HeldTest, SyncUnit};
 use crate::app::error::{AppError, AppResult};
+use crate::workflow::appointments::{ArrivalPolicy, ArrivalVerdict, arrival_compare};
+use crate::workflow::contacts::ContactPolicy;
 use callout_storage::command_receipts::CommandReceipt;
 use callout_storage::field_tests::{FieldTest, FieldTestState, Submission};
 use callout_storage::photos::{Photo, PhotoState};
+use callout_storage::work_orders::WorkOrder;
 use callout_storage::{Standing, Tx};
 use callout_sync_protocol::commands::{Command, CommandBody};
 use callout_sync_protocol::field_workflow::{FieldEffect, FieldFacts, RestHours, field_transition};
 use callout_sync_protocol::ids::{CommandId, FieldTestId, WorkOrderId};
 use callout_sync_protocol::photos::PhotoManifest;
 use callout_sync_protocol::problem::{ProblemType, Rejection};
+use callout_sync_protocol::samples::Position;
 use callout_sync_protocol::sync::{CommandOutcome, CommandResult};
 use callout_sync_protocol::work_orders::LeftReason;
 use serde_json::Value;
@@ -139,6 +143,11 @@ impl SyncUnit<'_> {
             )));
         }
         let order = &held.order;
+        let region_id = order.region_id;
+        let rest_hours = match &command.body {
+            CommandBody::Contact { .. } => self.app.policy::<ContactPolicy>(tx, region_id)?.rest_hours(),
+            _ => RestHours::default(),
+        };
         let facts = FieldFacts {
             is_assignee: order.assigned_to == Some(self.caller.user_id),
             captured_at: command.captured_at,
@@ -149,7 +158,7 @@ impl SyncUnit<'_> {
                 .field_test_id
                 .and_then(|id| self.tests.get(&id))
                 .is_some_and(|held| held.test.findings.is_some()),
-            rest_hours: RestHours::default(),
+            rest_hours,
         };
         let before = order.clone();
         let transition = match field_transition(order.state, &command.body, &facts) {
@@ -166,8 +175,27 @@ impl SyncUnit<'_> {
             held.order.state = transition.state;
             held.is_changed |= held.order != before;
         }
-        self.command_tell(command, &before, &transition);
+        let arrival = match &command.body {
+            CommandBody::Arrive { position } => Some(self.arrival_judge(tx, command, &before, *position)?),
+            _ => None,
+        };
+        self.command_tell(command, &before, &transition, arrival.as_ref());
         Ok(Ok(()))
+    }
+
+    /// Compares an arrival with what was agreed, and puts it on record (R-VISIT-1).
+    fn arrival_judge(
+        &self,
+        tx: &mut Tx,
+        command: &Command,
+        before: &WorkOrder,
+        position: Position,
+    ) -> AppResult<ArrivalVerdict> {
+        let policy: ArrivalPolicy = self.app.policy(tx, before.region_id)?;
+        let at = command.captured_at;
+        let verdict = arrival_compare(before.appointment(), at, position, before.position(), &policy);
+        self.app.arrival_record(tx, before, self.caller.user_id, position, &verdict, at)?;
+        Ok(verdict)
     }
 
     fn effect_perform(
@@ -213,11 +241,13 @@ impl SyncUnit<'_> {
         let order = &mut held.order;
         match effect {
             FieldEffect::Unassign => {
+                // A desk's appointment stands: it is the customer's, whoever goes.
                 order.assigned_to = None;
                 order.assigned_at = None;
                 order.field_test_id = None;
-                order.appointment_from = None;
-                order.appointment_until = None;
+                if let CommandBody::Decline { reason } = &command.body {
+                    self.app.dispatch_declined(tx, order.id, reason)?;
+                }
                 held.left = Some(LeftReason::Declined);
             }
             FieldEffect::AppointmentSet => {

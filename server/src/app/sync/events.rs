@@ -4,7 +4,7 @@
 
 use super::unit::SyncUnit;
 use crate::app::events::{EventDraft, Subject};
-use crate::workflow::appointments::{ArrivalPolicy, arrival_compare};
+use crate::workflow::appointments::ArrivalVerdict;
 use callout_storage::work_orders::WorkOrder;
 use callout_sync_protocol::commands::{Command, CommandBody};
 use callout_sync_protocol::field_workflow::FieldTransition;
@@ -12,15 +12,12 @@ use callout_sync_protocol::ids::WorkOrderId;
 use callout_sync_protocol::problem::Rejection;
 use serde_json::{Value, json};
 
-/// What exactly a command did; `order` is as it was before.
-fn command_facts(body: &CommandBody, command: &Command, order: &WorkOrder) -> Value {
+/// What exactly a command did.
+fn command_facts(body: &CommandBody, arrival: Option<&ArrivalVerdict>) -> Value {
     match body {
         CommandBody::Accept {} | CommandBody::Decline { .. } => Value::Null,
         CommandBody::Contact { outcome, appointment, .. } => json!({ "outcome": outcome, "appointment": appointment }),
         CommandBody::Arrive { position } => {
-            let place = order.position();
-            let policy = ArrivalPolicy::default();
-            let arrival = arrival_compare(order.appointment(), command.captured_at, *position, place, &policy);
             json!({ "position": position, "arrival": arrival })
         }
         CommandBody::PhotoConsent { granted } => json!({ "granted": granted }),
@@ -69,11 +66,17 @@ impl SyncUnit<'_> {
     }
 
     /// Tells of an accepted command; `before` is the order as it was.
-    pub(super) fn command_tell(&mut self, command: &Command, before: &WorkOrder, transition: &FieldTransition) {
+    pub(super) fn command_tell(
+        &mut self,
+        command: &Command,
+        before: &WorkOrder,
+        transition: &FieldTransition,
+        arrival: Option<&ArrivalVerdict>,
+    ) {
         let effects: Vec<String> = transition.effects.iter().map(|effect| format!("{effect:?}")).collect();
         let detail = json!({
             "command_id": command.id, "from": before.state, "to": transition.state, "effects": effects,
-            "facts": command_facts(&command.body, command, before),
+            "facts": command_facts(&command.body, arrival),
         });
         let draft = self.draft(before.id, command.body.kind(), detail).captured_at(command.captured_at);
         let draft = match command_reason(&command.body) {

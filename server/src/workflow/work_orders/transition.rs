@@ -1,6 +1,7 @@
 //! The judge of the desks' commands: every command in every state, no wildcards, effects returned and never performed.
 
 use super::{WorkOrderCommand, WorkOrderEffect, WorkOrderFacts, WorkOrderPolicy, WorkOrderTransition};
+use crate::workflow::appointments::appointment_check;
 use crate::workflow::handoffs::HandoffOutcome;
 use crate::workflow::places::place_check;
 use crate::workflow::replies::{ReplyKind, reply_check};
@@ -109,6 +110,13 @@ pub fn work_order_transition(
             }
             with_tester!() | S::Submitted | S::HandedOver | S::AwaitingRevisit | ended!() => illegal(),
         },
+        C::SetAppointment(window) => match state {
+            S::Located | with_tester!() | S::Approved | S::HandoffAnswered => {
+                appointment_check(*window, facts.now, &policy.appointments)?;
+                to(state, vec![E::AppointmentSet])
+            }
+            S::Received | S::Submitted | S::HandedOver | S::AwaitingRevisit | ended!() => illegal(),
+        },
         C::DispatchCheck { approved, reason } => match state {
             S::Located | S::Approved | S::HandoffAnswered => {
                 let Some(tester) = facts.proposed_tester else {
@@ -130,6 +138,12 @@ pub fn work_order_transition(
         C::Reassign { tester, reason, was_wrong } => match state {
             with_tester!() => {
                 required_text("reason", reason)?;
+                if policy.checks_junior_dispatch && facts.actor_is_junior {
+                    return refuse(
+                        ProblemType::Forbidden,
+                        "a junior's dispatches are checked here; ask a senior to reassign (R-ROUTE-5)",
+                    );
+                }
                 if facts.assignee == Some(*tester) {
                     return refuse(ProblemType::InvalidField, "tester: has the order already");
                 }
