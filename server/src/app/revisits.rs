@@ -200,11 +200,15 @@ impl App {
     }
 
     /// Records the customer's answer by telephone.
+    ///
+    /// # Errors
+    /// `customer-rest-hours` in the hours of rest without an emergency's reason (R-CONTACT-1).
     pub fn revisit_answer_by_phone(
         &self,
         caller: &Caller,
         id: RevisitId,
         answer: &RevisitAnswer,
+        emergency_reason: Option<&str>,
     ) -> AppResult<Revisit> {
         self.storage.write("revisit_answer_by_phone", |tx| {
             let scope = self.caller_scope(tx, caller)?;
@@ -213,7 +217,14 @@ impl App {
                 .work_order_lock(revisit.work_order_id)?
                 .filter(|order| scope.contains(order.region_id))
                 .ok_or_else(|| AppError::not_found("revisit"))?;
-            self.revisit_answered(tx, Some(caller), id, order, RevisitChannel::Phone, answer)
+            let is_emergency = self.contact_allowed(tx, &order, emergency_reason)?;
+            let order_id = order.id;
+            let revisit = self.revisit_answered(tx, Some(caller), id, order, RevisitChannel::Phone, answer)?;
+            if let (true, Some(reason)) = (is_emergency, emergency_reason) {
+                let draft = EventDraft::new(Subject::WorkOrder(order_id), "emergency_contact").by(caller);
+                self.event_append(tx, draft.detail(json!({ "revisit_id": id })).reason(reason.trim()))?;
+            }
+            Ok(revisit)
         })
     }
 

@@ -61,6 +61,8 @@ pub struct RevisitAnswerBody {
     score: u8,
     /// The customer's words.
     words: Option<String>,
+    /// Why the customer was called in the hours of rest; required then (R-CONTACT-1).
+    emergency_reason: Option<String>,
 }
 
 /// The customer's answer on the page.
@@ -237,7 +239,7 @@ async fn revisit_create(
 #[utoipa::path(post, path = "/v1/revisits/{id}/answer", tag = "revisits", params(("id" = RevisitId, Path)), request_body = RevisitAnswerBody, responses(
     (status = 200, body = RevisitView),
     (status = 404, body = Problem),
-    (status = 409, body = Problem),
+    (status = 409, description = "No revisit is due, or the customer's hours of rest", body = Problem),
     (status = 422, body = Problem),
 ))]
 async fn revisit_answer(
@@ -248,7 +250,8 @@ async fn revisit_answer(
 ) -> AppResult<HttpResponse> {
     let body = body.into_inner();
     let answer = RevisitAnswer { solved: body.solved, score: body.score, words: body.words };
-    let revisit = blocking(move || app.revisit_answer_by_phone(&caller, *id, &answer)).await?;
+    let emergency = body.emergency_reason;
+    let revisit = blocking(move || app.revisit_answer_by_phone(&caller, *id, &answer, emergency.as_deref())).await?;
     Ok(HttpResponse::Ok().json(view(revisit)))
 }
 

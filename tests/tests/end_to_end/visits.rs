@@ -167,6 +167,27 @@ world_tests! {
         assert_eq!(rejected(&results[0]).problem, ProblemType::CustomerRestHours);
     }
 
+    /// R-CONTACT-1, R-REVISIT-1: nobody is called for a revisit in the hours of rest, but in an emergency.
+    fn nobody_is_called_at_noon(world) {
+        let order = world.order_located();
+        let handoff = world.t1().handoff_create(order, "maintenance", "cell down").unwrap();
+        world.desk("t2_branch_desk").handoff_answer(handoff.id, "done", "restarted").unwrap();
+        let revisit = world.lead().revisit_create(order, "restarted").unwrap();
+        let service = world.customer_service();
+        let path = format!("/v1/revisits/{}/answer", revisit.id);
+        service.revisit_record(revisit.id, true, 11, "").unwrap_err();
+        world.clock.set(at("2026-11-23T04:30:00Z"));
+        let mut body = json!({ "solved": true, "score": 9 });
+        let answer = world.customer_service().try_json("POST", &path, &body).unwrap();
+        assert_problem(&answer, ProblemType::CustomerRestHours);
+        assert_eq!(world.lead().work_order_show(order).unwrap().state, "awaiting_revisit");
+        body["emergency_reason"] = json!("客户来电要求立即确认");
+        done(&world.customer_service(), "POST", &path, &body);
+        let timeline: Value = world.lead().get(&format!("/v1/work-orders/{order}/timeline")).unwrap();
+        let told = timeline["items"].as_array().unwrap().iter().find(|entry| entry["action"] == "emergency_contact").unwrap();
+        assert_eq!(told["reason"], "客户来电要求立即确认");
+    }
+
     /// R-CONTACT-2: the words to begin and end with, and those that must not reach a customer, are data per language.
     fn words_are_data(world) {
         let tester = RawTester::new(world, "tester-1");
