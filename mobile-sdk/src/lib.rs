@@ -24,3 +24,4 @@ pub use env::{Env, SystemEnv};
 pub use facade::{Phone, PhoneConfig, PhoneError};
 pub use findings::FindingsDraft;
 pub use local_order::LocalOrder;
+pub use store::StoreKey;

@@ -33,7 +33,7 @@ pub struct LocalOrder {
     pub arrived_at: Option<Timestamp>,
     /// How many commands about it wait to be sent.
     pub waiting_commands: u64,
-    /// How many commands about it the server rejected.
+    /// How many commands about it the server rejected, and nobody has dealt with since.
     pub rejected_commands: u64,
 }
 
@@ -50,7 +50,7 @@ impl LocalOrder {
             waiting_commands: 0,
             rejected_commands: 0,
         };
-        for OutboxCommand { command, standing } in commands {
+        for OutboxCommand { command, standing, is_settled, .. } in commands {
             let is_shown_already = match standing {
                 CommandStanding::Waiting => {
                     local.waiting_commands += 1;
@@ -58,7 +58,7 @@ impl LocalOrder {
                 }
                 CommandStanding::Accepted { order_version } => *order_version <= local.view.version,
                 CommandStanding::Rejected { .. } => {
-                    local.rejected_commands += 1;
+                    local.rejected_commands += u64::from(!is_settled);
                     continue;
                 }
             };

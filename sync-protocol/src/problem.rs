@@ -135,6 +135,8 @@ problems! {
     34 WrongCredentials = "wrong-credentials", 401, "User name or password is wrong", "用户名或密码错误";
     /// The version of the upload protocol (tus) is not served; it demands this status.
     35 UploadVersionUnsupported = "upload-version-unsupported", 412, "This version of the upload protocol is not supported", "不支持该上传协议版本";
+    /// The device was revoked by an administrator. A phone that is told so removes personal data and what the server has.
+    36 DeviceRevoked = "device-revoked", 401, "This device was revoked", "此设备已被停用";
     /// A number of a newer list than the reader's; the sentence beside it says what is wrong.
     255 Unrecognised = "unrecognised", 409, "Refused for a reason that this version cannot name", "因本版本无法识别的原因被拒绝";
 }

@@ -1,6 +1,7 @@
 //! The terminal phone's arguments.
 
 use crate::import::Language;
+use crate::store::StoreKey;
 use callout_sync_protocol::commands::{AffectedService, ContactOutcome};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::photos::PhotoPurpose;
@@ -16,6 +17,10 @@ pub struct PhoneArgs {
     /// Where this phone keeps its data 数据目录
     #[arg(long, env = "CALLOUT_PHONE_DATA", default_value = "callout-phone", global = true, value_name = "DIR")]
     pub data_dir: PathBuf,
+    /// What the phone's data is sealed with: 64 hex digits. An app takes them from the platform's keystore; without a key the data is
+    /// plain 数据加密密钥
+    #[arg(long, env = "CALLOUT_PHONE_KEY", hide_env_values = true, global = true, value_name = "HEX")]
+    pub store_key: Option<StoreKey>,
     /// The server's address; remembered at sign-in 服务器地址
     #[arg(long, env = "CALLOUT_SERVER", global = true, value_name = "https://HOST[:PORT]")]
     pub server: Option<String>,

@@ -90,9 +90,11 @@ impl CliError {
                 | PhoneError::OrderAmbiguous(_)
                 | PhoneError::FindingsIncomplete(_)
                 | PhoneError::OtherUser { .. }
+                | PhoneError::NothingToMend
+                | PhoneError::UnsentWork { .. }
                 | PhoneError::Photo { .. }
                 | PhoneError::Capture(CaptureError::Refused(_) | CaptureError::Elsewhere) => Exit::Rejected,
-                PhoneError::SignInNeeded => Exit::SignInNeeded,
+                PhoneError::SignInNeeded | PhoneError::DeviceRevoked => Exit::SignInNeeded,
                 PhoneError::Server(rejection) => match rejection.problem {
                     ProblemType::WrongCredentials | ProblemType::Unauthenticated | ProblemType::SessionRevoked => {
                         Exit::SignInNeeded
@@ -126,6 +128,9 @@ impl CliError {
                 PhoneError::Rejected(rejection) => rejection_zh(rejection),
                 PhoneError::Server(rejection) => format!("服务器拒绝：{}", rejection_zh(rejection)),
                 PhoneError::SignInNeeded => "请先登录".to_owned(),
+                PhoneError::DeviceRevoked => "此设备已被停用；未上传的内容已保留，重新登录后上传".to_owned(),
+                PhoneError::NothingToMend => "没有可修改的内容：服务器并未拒绝，或已处理".to_owned(),
+                PhoneError::UnsentWork { items } => format!("本机还有 {items} 项未上传，请先同步"),
                 PhoneError::OtherUser { user_name } => format!("此数据目录属于 {user_name}，请使用另一个数据目录"),
                 PhoneError::OrderUnknown(name) => format!("没有名为 {name} 的工单"),
                 PhoneError::OrderAmbiguous(name) => format!("多个工单以 {name} 开头，请补充"),

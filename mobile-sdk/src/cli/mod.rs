@@ -60,7 +60,11 @@ impl Session<'_> {
     }
 
     fn phone(&self) -> Result<Phone, CliError> {
-        let config = PhoneConfig { device_name: self.args.device_name.clone(), ..PhoneConfig::default() };
+        let config = PhoneConfig {
+            device_name: self.args.device_name.clone(),
+            store_key: self.args.store_key.clone(),
+            ..PhoneConfig::default()
+        };
         Ok(Phone::open(&self.args.data_dir, config, self.env.clone())?)
     }
 

@@ -112,7 +112,7 @@ pub(super) fn order_text(order: &LocalOrder, outbox: &[OutboxCommand], language:
         line("appointment", "预约", &format!("{from} – {until}"));
     }
     line("sent back because", "退回原因", &view.return_reasons.join("; "));
-    for OutboxCommand { command, standing } in outbox {
+    for OutboxCommand { command, standing, .. } in outbox {
         let at = local_text(command.captured_at, view.utc_offset_minutes);
         let standing = match standing {
             CommandStanding::Waiting => pick(language, "waiting", "待同步").to_owned(),
@@ -184,7 +184,7 @@ pub(super) fn status_text(status: &Status, language: Language) -> String {
 
 pub(super) fn set_aside_text(set_aside: &SetAside, language: Language) -> String {
     let mut text = String::new();
-    for OutboxCommand { command, standing } in &set_aside.commands {
+    for OutboxCommand { command, standing, .. } in &set_aside.commands {
         if let CommandStanding::Rejected { rejection } = standing {
             let _ = writeln!(
                 text,
@@ -273,7 +273,12 @@ pub(super) fn progress_text(progress: &Progress, language: Language) -> Option<S
             Some(format!("照片 {id}：{offset}/{length} 字节"))
         }
         (
-            Progress::RoundDone { .. } | Progress::Finished { .. } | Progress::SignInNeeded | Progress::Stopped { .. },
+            Progress::RoundDone { .. }
+            | Progress::Finished { .. }
+            | Progress::NotNow { .. }
+            | Progress::Revoked
+            | Progress::SignInNeeded
+            | Progress::Stopped { .. },
             _,
         ) => None,
     }

@@ -7,7 +7,9 @@
 //! What does not belong here: sockets and waiting (`transport`), what the tester does (`facade`).
 
 mod backoff;
+mod deferral;
 mod http;
+mod network;
 mod photo_upload;
 mod photos;
 mod sync_round;
@@ -15,12 +17,13 @@ pub(crate) mod tokens;
 
 pub use backoff::BackoffConfig;
 pub use http::{HttpRequest, HttpResponse, Method, RequestId};
+pub use network::{Network, NotNow};
 
 use crate::capture::seal::field_test_seal;
 use crate::store::account::{Account, Device, account_get, account_put, account_tokens_clear};
-use crate::store::blocks::block_counts;
+use crate::store::blocks::block_is_due;
 use crate::store::captures::field_test_list_unsealed_out_of_scope;
-use crate::store::commands::command_counts;
+use crate::store::commands::{command_is_due, deferral_clear};
 use crate::store::sync_state::sync_state_get;
 use crate::store::{Store, StoreError};
 use callout_sync_protocol::frame::{frame_decode, frame_encode_as};
@@ -78,6 +81,8 @@ pub enum Event {
     },
     /// The time of the last [`Instruction::WaitUntil`] has come.
     TimerFired,
+    /// The phone is on another network now, or on none.
+    NetworkChanged(Network),
 }
 
 /// What the host is to do.
@@ -121,6 +126,14 @@ pub enum Progress {
         /// What was done.
         summary: SyncSummary,
     },
+    /// The app wanted to sync by itself, and it is not the time.
+    NotNow {
+        /// Why.
+        reason: NotNow,
+    },
+    /// The server revoked this device: contacts and everything that the server has are gone from here, what is unsent waits for an
+    /// enrolment under a new id.
+    Revoked,
     /// The tester must sign in again. Nothing is lost.
     SignInNeeded,
     /// The server answers in a way that trying again does not mend (an app too old, a role withdrawn). Nothing is lost.
@@ -212,6 +225,8 @@ struct Run {
     version: Option<u8>,
     /// The phone held something else than the server said, and asked again; once a run, so that a fault cannot loop.
     has_disagreed: bool,
+    /// The server failed at an empty request, too: no item is to blame.
+    is_server_failing: bool,
     photos: PhotoRun,
 }
 
@@ -226,6 +241,7 @@ pub struct Engine {
     failures: u32,
     limits: RoundLimits,
     chunk_bytes: u64,
+    network: Network,
 }
 
 type Instructions = Result<Vec<Instruction>, StoreError>;
@@ -242,6 +258,7 @@ impl Engine {
             failures: 0,
             limits: RoundLimits { block_bytes: BLOCK_BYTES_MAX, items: ITEMS_MAX },
             chunk_bytes: photos::CHUNK_BYTES_FIRST,
+            network: Network::default(),
         }
     }
 
@@ -262,6 +279,7 @@ impl Engine {
                 Phase::Waiting { until } => Ok(vec![Instruction::WaitUntil(until)]),
                 Phase::Idle | Phase::InFlight { .. } => Ok(vec![]),
             },
+            Event::NetworkChanged(network) => self.network_changed(store, moment, network),
             Event::HttpDone { id, response } => match self.take_in_flight(id) {
                 Some(purpose) => self.answered(store, moment, purpose, &response),
                 None => Ok(vec![]),
@@ -286,6 +304,12 @@ impl Engine {
             }
             Phase::Waiting { until } if !by_person && until > moment.now => Ok(vec![Instruction::WaitUntil(until)]),
             Phase::Idle | Phase::Waiting { .. } => {
+                if by_person {
+                    store.write(deferral_clear)?;
+                } else if let Some(reason) = self.not_now(store)? {
+                    self.phase = Phase::Idle;
+                    return Ok(vec![Instruction::Report(Progress::NotNow { reason })]);
+                }
                 let not_before = sync_state_get(store.connection())?.not_before;
                 self.run = Run::default();
                 match not_before {
@@ -335,7 +359,7 @@ impl Engine {
         }
         let Some(token) = account.access_token else { return Ok(self.refresh(&refresh_token)) };
         self.seal_out_of_scope(store, moment.now)?;
-        if self.is_round_due(store)? {
+        if self.is_round_due(store, moment.now)? {
             let (request, sent) = round_request(store, &self.device, moment.now, self.limits)?;
             let request = HttpRequest {
                 id: self.request_id(),
@@ -353,7 +377,9 @@ impl Engine {
             };
             return Ok(self.send(Purpose::Round(sent), request));
         }
-        if let Some((step, request)) = self.photo_next(store, moment, &token)? {
+        if self.may_photos_travel(store)?
+            && let Some((step, request)) = self.photo_next(store, moment, &token)?
+        {
             return Ok(self.send(Purpose::Photo(step), request));
         }
         let summary = std::mem::take(&mut self.run).summary;
@@ -366,15 +392,14 @@ impl Engine {
         self.send(Purpose::Refresh, request)
     }
 
-    fn is_round_due(&self, store: &Store) -> Result<bool, StoreError> {
+    fn is_round_due(&self, store: &Store, now: Timestamp) -> Result<bool, StoreError> {
         if !self.run.has_pulled || self.run.has_more {
             return Ok(true);
         }
         if self.run.is_stalled {
             return Ok(false);
         }
-        let (waiting, _, _) = command_counts(store.connection())?;
-        Ok(waiting > 0 || block_counts(store.connection(), None)?.sealed > 0)
+        Ok(command_is_due(store.connection(), now)? || block_is_due(store.connection(), now)?)
     }
 
     /// Nobody will submit what was captured for an order that left; it is sealed and sent all the same (R-TEST-5).
@@ -396,6 +421,11 @@ impl Engine {
             // What is neither an answer nor a problem of ours comes from something in between, such as a captive portal.
             if let Purpose::Photo(step) = &purpose {
                 self.photo_passing(step);
+            }
+            if let Purpose::Round(sent) = &purpose
+                && let Some(instructions) = self.round_failed(store, moment, sent, response)?
+            {
+                return Ok(instructions);
             }
             let problem = response.problem();
             return Ok(self.failed(moment, problem.to_string(), response.retry_after_seconds()));
@@ -432,6 +462,11 @@ impl Engine {
                 self.failures = 0;
                 self.run.has_refreshed = true;
                 self.next(store, moment)
+            }
+            401 | 403 if response.is_problem() && response.problem().problem == ProblemType::DeviceRevoked => {
+                store.device_revoke(moment.now)?;
+                self.run = Run::default();
+                Ok(vec![Instruction::Report(Progress::Revoked)])
             }
             401 | 403 => {
                 store.write(account_tokens_clear)?;

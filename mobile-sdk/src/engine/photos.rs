@@ -125,8 +125,8 @@ impl Engine {
             }
             UploadAnswer::Damaged => {
                 self.run.photos.forget_offset();
-                let bytes = store.photo_file_read(&photo, 0, photo.manifest.byte_length)?;
-                if is_intact(&photo, &bytes) {
+                let bytes = store.photo_file_read(&photo, 0, photo.manifest.byte_length);
+                if bytes.is_ok_and(|bytes| is_intact(&photo, &bytes)) {
                     return self.photo_setback(store, moment, &photo, &response.problem());
                 }
                 let rejection =

@@ -52,11 +52,11 @@ pub(super) fn round_request(
 ) -> Result<(SyncRequest, SentRound), StoreError> {
     let connection = store.connection();
     let cursor = sync_state_get(connection)?.cursor;
-    let commands = command_list_waiting(connection, limits.items.min(MAX_COMMANDS), COMMAND_BYTE_BUDGET)?;
+    let commands = command_list_waiting(connection, now, limits.items.min(MAX_COMMANDS), COMMAND_BYTE_BUDGET)?;
     let block_limit = limits.items.saturating_sub(commands.len()).min(MAX_BLOCKS);
     let blocks = match block_limit {
         0 => Vec::new(),
-        limit => block_list_sealed(connection, limit, limits.block_bytes)?,
+        limit => block_list_sealed(connection, now, limit, limits.block_bytes)?,
     };
     let (hashes, blocks) = blocks.into_iter().unzip();
     let sent = SentRound { commands: commands.iter().map(|command| command.id).collect(), blocks: hashes, cursor };

@@ -17,6 +17,7 @@ use callout_sync_protocol::ids::{CommandId, FieldTestId, WorkOrderId};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::samples::{Position, Sample};
+use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::TimeWindow;
 
 /// Judges an act as the server would and queues it; inside a transaction of the caller.
@@ -26,15 +27,26 @@ pub(super) fn command_give(
     order: WorkOrderId,
     body: CommandBody,
 ) -> Result<CommandId, PhoneError> {
+    command_give_at(connection, env, order, env.now(), body)
+}
+
+/// As [`command_give`], for what the tester did at another time.
+pub(super) fn command_give_at(
+    connection: &Connection,
+    env: &dyn Env,
+    order: WorkOrderId,
+    captured_at: Timestamp,
+    body: CommandBody,
+) -> Result<CommandId, PhoneError> {
     let local = local_order(connection, order)?;
-    let command = Command { id: CommandId(uuid_new(env)), work_order_id: order, captured_at: env.now(), body };
+    let command = Command { id: CommandId(uuid_new(env)), work_order_id: order, captured_at, body };
     command.validate().map_err(|problem| Rejection::new(ProblemType::InvalidField, problem.to_string()))?;
     local.judge(&command)?;
     command_insert(connection, &command)?;
     Ok(command.id)
 }
 
-fn local_order(connection: &Connection, order: WorkOrderId) -> Result<LocalOrder, PhoneError> {
+pub(super) fn local_order(connection: &Connection, order: WorkOrderId) -> Result<LocalOrder, PhoneError> {
     local_order_get(connection, order)?.ok_or_else(|| PhoneError::OrderUnknown(order.to_string()))
 }
 

@@ -3,22 +3,40 @@
 //! Every act of the tester works offline and is judged at once by the rules that the server will apply; [`Phone::sync`] does the
 //! rest whenever there is a network. What does not belong here: the rules (`sync-protocol`), what is sent when (`engine`).
 
+mod accounts;
 mod actions;
+mod diagnostics;
+mod enrolment;
+mod mending;
+mod network;
 mod photo_file;
+mod photo_processing;
 mod photos;
 mod status;
+mod storage;
+mod watch;
 
+pub use crate::engine::{Network, NotNow};
+pub use crate::store::ChangeSignal;
+pub use crate::store::eviction::{Evicted, StoredBytes};
+pub use crate::store::settings::MeteredUse;
+pub use accounts::{AccountSlot, AccountSlotMalformed, Accounts};
+pub use diagnostics::{Diagnostics, StatusCounts};
+pub use network::BackgroundSync;
 pub use photo_file::PhotoFileError;
+pub use photo_processing::PhotoProcessing;
 pub use photos::PhotoRequest;
 pub use status::{CaptureStatus, CommandCounts, SetAside, Status};
+pub use storage::{StorageLevel, StorageUse};
+pub use watch::{OrderChange, OrderWatch};
 
 use crate::device_key::DeviceKey;
-use crate::engine::{BackoffConfig, Engine, EngineConfig, Progress, SyncSummary, tokens};
+use crate::engine::{BackoffConfig, Engine, EngineConfig};
 use crate::env::Env;
 use crate::local_order::{LocalOrder, local_order_get, local_order_list};
-use crate::store::account::{Account, Device, account_get, account_put, account_tokens_clear, device_load_or_create};
-use crate::store::{Store, StoreError};
-use crate::transport::{SyncEnd, Transport, TransportError, drive};
+use crate::store::account::{Device, device_load_or_create};
+use crate::store::{Store, StoreError, StoreKey};
+use crate::transport::TransportError;
 use callout_sync_protocol::ids::{DeviceId, WorkOrderId};
 use callout_sync_protocol::problem::Rejection;
 use callout_sync_protocol::time::Timestamp;
@@ -36,13 +54,21 @@ pub struct PhoneConfig {
     pub device_name: String,
     /// Where the signing key comes from.
     pub device_key: DeviceKey,
+    /// What everything on the phone is sealed with, out of the platform's keystore. Absent only for demonstrations: the data is then
+    /// plain. A plain store is sealed when it is first opened with a key.
+    pub store_key: Option<StoreKey>,
     /// How long to wait after failures.
     pub backoff: BackoffConfig,
 }
 
 impl Default for PhoneConfig {
     fn default() -> Self {
-        Self { device_name: "phone".to_owned(), device_key: DeviceKey::KeptInStore, backoff: BackoffConfig::default() }
+        Self {
+            device_name: "phone".to_owned(),
+            device_key: DeviceKey::KeptInStore,
+            store_key: None,
+            backoff: BackoffConfig::default(),
+        }
     }
 }
 
@@ -58,6 +84,19 @@ pub enum PhoneError {
     /// Nobody is signed in, or the session ended.
     #[error("sign in first")]
     SignInNeeded,
+    /// An administrator revoked this device. Contacts, and everything that the server has, are gone from it; what is unsent is kept
+    /// and goes when the same person signs in again.
+    #[error("this device was revoked; what it has not sent is kept until you sign in again")]
+    DeviceRevoked,
+    /// The item is not one that the server refused, or was dealt with already.
+    #[error("there is nothing to mend: the server did not refuse this, or it was dealt with")]
+    NothingToMend,
+    /// Something is only on this phone.
+    #[error("{items} things on this phone were not sent yet; sync first")]
+    UnsentWork {
+        /// How many.
+        items: u64,
+    },
     /// The data directory belongs to somebody else.
     #[error("this phone's data belongs to {user_name}; use another data directory")]
     OtherUser {
@@ -124,7 +163,7 @@ impl Phone {
     /// # Errors
     /// [`StoreError`]; a newer schema is left untouched.
     pub fn open(folder: &Path, config: PhoneConfig, env: Arc<dyn Env>) -> Result<Self, StoreError> {
-        let mut store = Store::open(folder)?;
+        let mut store = Store::open_with(folder, config.store_key.as_ref())?;
         let device = store.write(|connection| device_load_or_create(connection, env.as_ref(), &config.device_key))?;
         let engine = Engine::new(EngineConfig { backoff: config.backoff }, device.clone());
         Ok(Self { store, env, config, device, engine, folder: folder.to_owned() })
@@ -145,65 +184,6 @@ impl Phone {
         &self.store
     }
 
-    /// Signs in and enrols the device. The password is not kept.
-    ///
-    /// # Errors
-    /// [`PhoneError::Server`] with the problem, [`PhoneError::OtherUser`], [`PhoneError::Network`].
-    pub fn sign_in(
-        &mut self,
-        transport: &mut dyn Transport,
-        user_name: &str,
-        password: &str,
-    ) -> Result<Account, PhoneError> {
-        let _lock = self.sync_lock()?;
-        let request = tokens::sign_in_request(user_name, password, &self.device, &self.config.device_name);
-        let response = transport.send(&request)?;
-        if !response.is_success() {
-            return Err(PhoneError::Server(response.problem()));
-        }
-        let account = tokens::TokensAnswer::read(&response).and_then(|answer| answer.into_account(user_name));
-        let Some(account) = account else {
-            return Err(TransportError("the answer did not come from the server, or not whole".to_owned()).into());
-        };
-        self.store.write(|connection| match account_get(connection)? {
-            Some(known) if known.user_id != account.user_id => {
-                Err(PhoneError::OtherUser { user_name: known.user_name })
-            }
-            _ => Ok(account_put(connection, &account)?),
-        })?;
-        Ok(account)
-    }
-
-    /// Forgets the tokens on this phone; what was captured stays.
-    ///
-    /// # Errors
-    /// [`PhoneError::Store`].
-    pub fn sign_out(&mut self) -> Result<(), PhoneError> {
-        Ok(self.store.write(account_tokens_clear)?)
-    }
-
-    /// Sends everything that waits and fetches everything that is new: orders first, then samples, then photos. Gives up after
-    /// `waits_max` waits in a row without anything getting through.
-    ///
-    /// # Errors
-    /// [`PhoneError::SignInNeeded`], [`PhoneError::Server`], [`PhoneError::Network`]; whatever got through until then is done.
-    /// [`PhoneError::SyncRunning`]: two processes that renew the same token would look like a theft to the server.
-    pub fn sync(
-        &mut self,
-        transport: &mut dyn Transport,
-        waits_max: u32,
-        on_progress: &mut dyn FnMut(&Progress),
-    ) -> Result<SyncSummary, PhoneError> {
-        let _lock = self.sync_lock()?;
-        let end = drive(&mut self.engine, &mut self.store, self.env.as_ref(), transport, waits_max, on_progress)?;
-        match end {
-            SyncEnd::Finished(summary) => Ok(summary),
-            SyncEnd::SignInNeeded => Err(PhoneError::SignInNeeded),
-            SyncEnd::Stopped(problem) => Err(PhoneError::Server(problem)),
-            SyncEnd::GaveUp { reason, retry_at, .. } => Err(PhoneError::Network { reason, retry_at: Some(retry_at) }),
-        }
-    }
-
     /// Let go of when the returned file is dropped, or the process ends in whatever way.
     fn sync_lock(&self) -> Result<File, PhoneError> {
         let path = self.folder.join(SYNC_LOCK_FILE);
@@ -221,6 +201,9 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::Store`].
     pub fn orders(&self) -> Result<Vec<LocalOrder>, PhoneError> {
+        if self.revoked_at()?.is_some() {
+            return Ok(vec![]);
+        }
         Ok(local_order_list(self.store.connection())?)
     }
 
@@ -229,6 +212,9 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::OrderUnknown`].
     pub fn order(&self, id: WorkOrderId) -> Result<LocalOrder, PhoneError> {
+        if self.revoked_at()?.is_some() {
+            return Err(PhoneError::DeviceRevoked);
+        }
         local_order_get(self.store.connection(), id)?.ok_or_else(|| PhoneError::OrderUnknown(id.to_string()))
     }
 

@@ -2,6 +2,7 @@
 
 use super::actions::{command_give, field_test_current};
 use super::photo_file::{PhotoFileError, photo_inspect};
+use super::photo_processing::{PhotoProcessing, photo_process};
 use super::{Phone, PhoneError};
 use crate::env::uuid_new;
 use crate::store::photos::photo_insert;
@@ -24,12 +25,14 @@ pub struct PhotoRequest {
     pub captured_at: Option<Timestamp>,
     /// Where it was taken; from EXIF if absent.
     pub position: Option<Position>,
+    /// What happens to it before it is kept.
+    pub processing: PhotoProcessing,
 }
 
 impl PhotoRequest {
     /// A photo that speaks for itself.
     pub fn new(purpose: PhotoPurpose) -> Self {
-        Self { purpose, captured_at: None, position: None }
+        Self { purpose, captured_at: None, position: None, processing: PhotoProcessing::Original }
     }
 }
 
@@ -76,9 +79,15 @@ impl Phone {
         let offset = self.order(order)?.view.utc_offset_minutes;
         let facts =
             photo_inspect(bytes, offset).map_err(|cause| PhoneError::Photo { path: shown_as.to_owned(), cause })?;
+        let processed = photo_process(bytes, request.processing)
+            .map_err(|cause| PhoneError::Photo { path: shown_as.to_owned(), cause })?;
+        let (media_type, bytes) = match &processed {
+            Some((media_type, bytes)) => (*media_type, bytes.as_slice()),
+            None => (facts.media_type, bytes),
+        };
         let id = PhotoId(uuid_new(env.as_ref()));
         // The file first: a row must never name bytes that are not there. A file without a row is swept up by nobody's need.
-        let file_name = self.store.photo_file_write(id, facts.media_type, bytes)?;
+        let file_name = self.store.photo_file_write(id, media_type, bytes)?;
         let added = self.store.write(|connection| {
             let field_test_id = field_test_current(connection, env.as_ref(), order)?;
             let manifest = PhotoManifest {
@@ -87,7 +96,7 @@ impl Phone {
                 work_order_id: order,
                 hash: PhotoHash(Sha256::digest(bytes).into()),
                 byte_length: bytes.len() as u64,
-                media_type: facts.media_type,
+                media_type,
                 purpose: request.purpose,
                 captured_at: request.captured_at.or(facts.captured_at).unwrap_or_else(|| env.now()),
                 position: request.position.or(facts.position),

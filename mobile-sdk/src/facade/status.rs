@@ -4,7 +4,9 @@ use super::{Phone, PhoneError};
 use crate::store::account::account_get;
 use crate::store::blocks::{BlockCounts, SetAsideBlock, block_counts, block_list_set_aside};
 use crate::store::captures::capture_counts;
-use crate::store::commands::{OutboxCommand, command_counts, command_list_of_order, command_list_rejected};
+use crate::store::commands::{
+    OutboxCommand, command_counts, command_list_deferred, command_list_of_order, command_list_rejected,
+};
 use crate::store::orders::order_list;
 use crate::store::photos::{PhotoCounts, RefusedPhoto, photo_counts, photo_list_refused};
 use crate::store::sync_state::sync_state_get;
@@ -68,8 +70,10 @@ pub struct Status {
 /// Everything that is not what the tester wanted it to be, with the reasons. None of it is ever deleted (R-TEST-5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SetAside {
-    /// Commands that the server rejected; it keeps them, too.
+    /// Commands that the server rejected and that nobody has dealt with since; it keeps them, too.
     pub commands: Vec<OutboxCommand>,
+    /// Commands that the server fails at; tried again at their time, or when a person syncs.
+    pub deferred: Vec<OutboxCommand>,
     /// Blocks that are not evidence.
     pub blocks: Vec<SetAsideBlock>,
     /// Photos that the server did not take.
@@ -116,8 +120,12 @@ impl Phone {
     /// [`PhoneError::Store`].
     pub fn set_aside(&self) -> Result<SetAside, PhoneError> {
         let connection = self.store.connection();
+        if self.revoked_at()?.is_some() {
+            return Ok(SetAside { commands: vec![], deferred: vec![], blocks: vec![], photos: vec![] });
+        }
         Ok(SetAside {
             commands: command_list_rejected(connection)?,
+            deferred: command_list_deferred(connection, self.env.now())?,
             blocks: block_list_set_aside(connection)?,
             photos: photo_list_refused(connection)?,
         })
@@ -128,6 +136,9 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::Store`].
     pub fn outbox(&self, order: WorkOrderId) -> Result<Vec<OutboxCommand>, PhoneError> {
+        if self.revoked_at()?.is_some() {
+            return Err(PhoneError::DeviceRevoked);
+        }
         Ok(command_list_of_order(self.store.connection(), order)?)
     }
 }

@@ -8,7 +8,7 @@ use callout_sync_protocol::problem::Rejection;
 use callout_sync_protocol::samples::BlockHash;
 use callout_sync_protocol::sync::{BlockResult, BlockUpload};
 use callout_sync_protocol::time::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 /// A block that the server keeps apart or did not take.
@@ -100,17 +100,55 @@ pub fn block_citation_list(connection: &Connection, test: FieldTestId) -> Result
     rows.map(|row| citation_read(row?)).collect()
 }
 
+/// Some block may be sent now.
+pub fn block_is_due(connection: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM blocks WHERE state = 'sealed' AND coalesce(deferred_until, 0) <= ?1)",
+        params![now.unix_micros()],
+        |row| row.get(0),
+    )?)
+}
+
+/// Counts a failure of the server at a request that began with this block; says how many there were.
+pub fn block_fail(connection: &Connection, hash: BlockHash) -> Result<u64, StoreError> {
+    let failures = connection
+        .query_row(
+            "UPDATE blocks SET failures = failures + 1 WHERE hash = ?1 RETURNING failures",
+            params![hash.0],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(unsigned(failures.unwrap_or(0)))
+}
+
+/// Leaves a block aside until then.
+pub fn block_defer(connection: &Connection, hash: BlockHash, until: Timestamp) -> Result<(), StoreError> {
+    connection
+        .execute("UPDATE blocks SET deferred_until = ?2 WHERE hash = ?1", params![hash.0, until.unix_micros()])?;
+    Ok(())
+}
+
+/// Puts a block that the server did not take back into the queue. Says whether it was one.
+pub fn block_resend(connection: &Connection, hash: BlockHash) -> Result<bool, StoreError> {
+    let changed = connection.execute(
+        "UPDATE blocks SET state = 'sealed', rejection = NULL, decided_at = NULL WHERE hash = ?1 AND state = 'refused'",
+        params![hash.0],
+    )?;
+    Ok(changed == 1)
+}
+
 /// Blocks to send, oldest first: at most `limit`, and no more than `byte_budget` bytes beyond the first.
 pub fn block_list_sealed(
     connection: &Connection,
+    now: Timestamp,
     limit: usize,
     byte_budget: usize,
 ) -> Result<Vec<(BlockHash, BlockUpload)>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT b.hash, t.work_order_id, b.bytes FROM blocks b JOIN field_tests t ON t.id = b.field_test_id
-            WHERE b.state = 'sealed' ORDER BY b.position LIMIT ?1",
+            WHERE b.state = 'sealed' AND coalesce(b.deferred_until, 0) <= ?2 ORDER BY b.position LIMIT ?1",
     )?;
-    let mut rows = statement.query(params![signed(limit as u64)])?;
+    let mut rows = statement.query(params![signed(limit as u64), now.unix_micros()])?;
     let mut blocks = Vec::new();
     let mut bytes_taken = 0;
     while let Some(row) = rows.next()? {

@@ -7,12 +7,15 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// In order; the first brings an empty file to version 1.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/device/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/device/0001_initial.sql"),
+    include_str!("../../../migrations/device/0002_phone_core.sql"),
+];
 
 /// Marks the file as ours: "Call".
 const APPLICATION_ID: i64 = 0x4361_6C6C;
 
-fn version(connection: &Connection) -> Result<i64, StoreError> {
+pub(super) fn version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 

@@ -1,6 +1,7 @@
 //! Photos: their manifests in the database, their bytes in files beside it, and how far the upload is.
 
-use super::{Store, StoreError, cbor, from_cbor, rejection_column, signed, unsigned};
+use super::sealing::files::SEALED_SUFFIX;
+use super::{Store, StoreError, cbor, durable, file_error, from_cbor, rejection_column, signed, unsigned};
 use callout_sync_protocol::ids::{CommandId, FieldTestId, PhotoId, WorkOrderId};
 use callout_sync_protocol::photos::{MediaType, PhotoManifest};
 use callout_sync_protocol::problem::Rejection;
@@ -8,7 +9,7 @@ use callout_sync_protocol::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
 
 /// A photo and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,19 +70,16 @@ impl Store {
             MediaType::Jpeg => "jpg",
             MediaType::Png => "png",
         };
-        let name = format!("{id}.{extension}");
-        let folder = self.photo_folder();
-        let path = folder.join(&name);
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&path)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            // The name, too, must survive a power cut.
-            #[cfg(unix)]
-            File::open(&folder)?.sync_all()?;
-            Ok(())
-        };
-        write().map_err(|cause| StoreError::File { path: path.clone(), cause })?;
+        let mut name = format!("{id}.{extension}");
+        let path = |name: &str| self.photo_folder().join(name);
+        match &self.seals {
+            None => durable::write(&path(&name), bytes)?,
+            Some(seals) => {
+                let sealed = seals.files.seal(&name, bytes).map_err(file_error(&path(&name)))?;
+                name.push_str(SEALED_SUFFIX);
+                durable::write(&path(&name), &sealed)?;
+            }
+        }
         Ok(name)
     }
 
@@ -90,11 +88,21 @@ impl Store {
         let _ = std::fs::remove_file(self.photo_folder().join(file_name));
     }
 
+    /// Overwrites and removes a photo's file.
+    pub(crate) fn photo_file_destroy(&self, photo: &StoredPhoto) -> Result<(), StoreError> {
+        durable::destroy(&self.photo_folder().join(&photo.file_name))
+    }
+
     /// Up to `length` bytes of a photo from `offset`; fewer where the file ends.
     pub(crate) fn photo_file_read(&self, photo: &StoredPhoto, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
         let path = self.photo_folder().join(&photo.file_name);
         let read = || -> std::io::Result<Vec<u8>> {
             let mut file = File::open(&path)?;
+            if let Some(seals) = &self.seals
+                && photo.file_name.ends_with(SEALED_SUFFIX)
+            {
+                return seals.files.read(&photo.file_name, &mut file, offset, length);
+            }
             file.seek(SeekFrom::Start(offset))?;
             let mut bytes = Vec::new();
             file.take(length).read_to_end(&mut bytes)?;
@@ -125,6 +133,35 @@ pub fn photo_insert(
 }
 
 const COLUMNS: &str = "manifest, upload_path, upload_offset, file_name";
+
+/// The photos whose bytes are here, oldest first; each with whether the server has confirmed it.
+pub fn photo_list_held(connection: &Connection) -> Result<Vec<(StoredPhoto, bool)>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS}, state = 'stored' FROM photos WHERE evicted_at IS NULL ORDER BY position"
+    ))?;
+    let rows = statement.query_map([], |row| Ok((raw(row)?, row.get(4)?)))?;
+    rows.map(|row| {
+        let (photo, is_confirmed) = row?;
+        Ok((read(photo)?, is_confirmed))
+    })
+    .collect()
+}
+
+/// The photo's bytes are with the server only, from now on.
+pub fn photo_mark_evicted(connection: &Connection, id: PhotoId, at: Timestamp) -> Result<(), StoreError> {
+    connection.execute(
+        "UPDATE photos SET evicted_at = ?2 WHERE id = ?1 AND state = 'stored'",
+        params![id.as_bytes(), at.unix_micros()],
+    )?;
+    Ok(())
+}
+
+/// A photo is announced by another command now, and its bytes may go again.
+pub fn photo_announce_again(connection: &Connection, id: PhotoId, command: CommandId) -> Result<(), StoreError> {
+    connection
+        .execute("UPDATE photos SET command_id = ?2 WHERE id = ?1", params![id.as_bytes(), command.as_bytes()])?;
+    photo_want(connection, id)
+}
 
 /// A photo by its id.
 pub fn photo_get(connection: &Connection, id: PhotoId) -> Result<Option<StoredPhoto>, StoreError> {
@@ -190,7 +227,7 @@ pub fn photo_decide(
 pub fn photo_want(connection: &Connection, id: PhotoId) -> Result<(), StoreError> {
     connection.execute(
         "UPDATE photos SET state = 'waiting', rejection = NULL, decided_at = NULL, upload_path = NULL, upload_offset = 0
-            WHERE id = ?1 AND state <> 'waiting'",
+            WHERE id = ?1 AND state <> 'waiting' AND evicted_at IS NULL",
         params![id.as_bytes()],
     )?;
     Ok(())

@@ -4,7 +4,7 @@
 
 pub mod http_client;
 
-use crate::engine::{Engine, Event, HttpRequest, HttpResponse, Instruction, Moment, Progress, SyncSummary};
+use crate::engine::{Engine, Event, HttpRequest, HttpResponse, Instruction, Moment, NotNow, Progress, SyncSummary};
 use crate::env::{Env, random_u64};
 use crate::store::{Store, StoreError};
 use callout_sync_protocol::problem::Rejection;
@@ -47,6 +47,10 @@ pub enum SyncEnd {
     Finished(SyncSummary),
     /// Sign in again.
     SignInNeeded,
+    /// The device was revoked.
+    Revoked,
+    /// The app wanted it by itself, and it is not the time.
+    NotNow(NotNow),
     /// Trying again does not help.
     Stopped(Rejection),
     /// Patience ran out.
@@ -66,10 +70,11 @@ pub(crate) fn drive(
     store: &mut Store,
     env: &dyn Env,
     transport: &mut dyn Transport,
+    by_person: bool,
     waits_max: u32,
     on_progress: &mut dyn FnMut(&Progress),
 ) -> Result<SyncEnd, StoreError> {
-    let mut events = std::collections::VecDeque::from([Event::SyncWanted { by_person: true }]);
+    let mut events = std::collections::VecDeque::from([Event::SyncWanted { by_person }]);
     let mut waits = 0;
     let mut reason = String::new();
     let mut summary = SyncSummary::default();
@@ -94,6 +99,8 @@ pub(crate) fn drive(
                     match progress {
                         Progress::Finished { summary } => return Ok(SyncEnd::Finished(summary)),
                         Progress::SignInNeeded => return Ok(SyncEnd::SignInNeeded),
+                        Progress::Revoked => return Ok(SyncEnd::Revoked),
+                        Progress::NotNow { reason } => return Ok(SyncEnd::NotNow(reason)),
                         Progress::Stopped { problem } => return Ok(SyncEnd::Stopped(problem)),
                         Progress::WillRetry { reason: told, .. } => reason = told,
                         Progress::RoundDone { summary: so_far } => {

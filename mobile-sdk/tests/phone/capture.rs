@@ -1,6 +1,6 @@
 //! Capture and sealing: nothing acknowledged is lost, nothing comes twice, wherever the phone dies (R-TEST-5).
 
-use crate::support::{MORNING, World, findings, missing, order_id, sample};
+use super::support::{MORNING, World, findings, missing, order_id, sample};
 use callout_mobile_sdk::capture::FLUSH_SAMPLES;
 use callout_mobile_sdk::capture::seal::field_test_seal;
 use callout_mobile_sdk::store::account::device_load_or_create;
@@ -9,6 +9,7 @@ use callout_mobile_sdk::store::{Store, StoreError};
 use callout_mobile_sdk::{CaptureError, DeviceKey, Source};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::samples::{Sample, block_open, block_verify};
+use callout_sync_protocol::time::Timestamp;
 
 const LOG: &[u8] = b"first line of a log that is long enough to be known again";
 
@@ -134,7 +135,7 @@ fn sealing_again_gives_the_same_blocks() {
     world.go_on_site(1);
     world.capture(1, Operator::ChinaMobile, 0..1_000);
     let test = world.phone.order(order_id(1)).unwrap().view.field_test_id.unwrap();
-    let mut store = Store::open(world.folder.path()).unwrap();
+    let mut store = Store::open_with(world.folder.path(), super::support::store_key().as_ref()).unwrap();
     let env = world.env.clone();
     let device =
         store.write(|connection| device_load_or_create(connection, env.as_ref(), &DeviceKey::KeptInStore)).unwrap();
@@ -142,15 +143,15 @@ fn sealing_again_gives_the_same_blocks() {
     let mut first = None;
     let killed: Result<(), StoreError> = store.write(|connection| {
         field_test_seal(connection, &device, test, now)?;
-        first = Some(block_list_sealed(connection, 10, usize::MAX)?);
+        first = Some(block_list_sealed(connection, Timestamp::EPOCH, 10, usize::MAX)?);
         Err(StoreError::Damaged { what: "the battery is empty" })
     });
     killed.unwrap_err();
-    assert!(block_list_sealed(store.connection(), 10, usize::MAX).unwrap().is_empty());
+    assert!(block_list_sealed(store.connection(), Timestamp::EPOCH, 10, usize::MAX).unwrap().is_empty());
     assert_eq!(world.phone.status().unwrap().captures.unsealed_samples, 1_000);
     let blocks = store.write(|connection| field_test_seal(connection, &device, test, now)).unwrap();
     assert_eq!(blocks, 1);
-    assert_eq!(first.unwrap(), block_list_sealed(store.connection(), 10, usize::MAX).unwrap());
+    assert_eq!(first.unwrap(), block_list_sealed(store.connection(), Timestamp::EPOCH, 10, usize::MAX).unwrap());
     let again = store.write(|connection| field_test_seal(connection, &device, test, now)).unwrap();
     assert_eq!(again, 0, "nothing is left to seal");
     assert_eq!(block_citation_list(store.connection(), test).unwrap().len(), 1);

@@ -1,6 +1,6 @@
 //! The rules offline: what the phone refuses is what the server would refuse, and nothing is queued then.
 
-use crate::support::{World, findings, missing, order_id, png, position};
+use super::support::{World, findings, missing, order_id, png, position};
 use callout_mobile_sdk::facade::PhotoRequest;
 use callout_mobile_sdk::{Env as _, FindingsDraft, LocalOrder, PhoneError};
 use callout_sync_protocol::commands::ContactOutcome;

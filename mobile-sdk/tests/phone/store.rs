@@ -1,6 +1,6 @@
 //! The store itself: versions, foreign files, keys, modes.
 
-use crate::support::{TestEnv, World, folder};
+use super::support::{TestEnv, World, folder};
 use callout_mobile_sdk::DeviceKey;
 use callout_mobile_sdk::facade::{Phone, PhoneConfig};
 use callout_mobile_sdk::store::{Store, StoreError};
@@ -8,7 +8,7 @@ use std::fs;
 use tempfile::TempDir;
 
 fn set_version(folder: &TempDir, version: i64) {
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open_with(folder.path(), super::support::store_key().as_ref()).unwrap();
     store.connection().pragma_update(None, "user_version", version).unwrap();
     store.checkpoint().unwrap();
 }
@@ -22,8 +22,8 @@ fn a_newer_schema_is_refused_and_untouched() {
     let folder = folder();
     set_version(&folder, 9_999);
     let before = file_bytes(&folder);
-    let ended = Store::open(folder.path());
-    assert!(matches!(ended, Err(StoreError::NewerSchema { found: 9_999, known: 1 })), "{ended:?}");
+    let ended = Store::open_with(folder.path(), super::support::store_key().as_ref());
+    assert!(matches!(ended, Err(StoreError::NewerSchema { found: 9_999, known: 2 })), "{ended:?}");
     assert_eq!(file_bytes(&folder), before);
 }
 
@@ -34,21 +34,27 @@ fn a_foreign_file_is_refused_and_untouched() {
     fs::write(&path, b"a letter to grandmother, long enough to be taken for a header of something else .............")
         .unwrap();
     let before = file_bytes(&folder);
-    assert!(matches!(Store::open(folder.path()), Err(StoreError::NotAStore { .. })));
+    assert!(matches!(
+        Store::open_with(folder.path(), super::support::store_key().as_ref()),
+        Err(StoreError::NotAStore { .. })
+    ));
     assert_eq!(file_bytes(&folder), before);
     fs::remove_file(&path).unwrap();
-    set_version(&folder, 1);
-    let store = Store::open(folder.path()).unwrap();
+    set_version(&folder, 2);
+    let store = Store::open_with(folder.path(), super::support::store_key().as_ref()).unwrap();
     store.connection().pragma_update(None, "application_id", 77).unwrap();
     drop(store);
-    assert!(matches!(Store::open(folder.path()), Err(StoreError::NotAStore { .. })));
+    assert!(matches!(
+        Store::open_with(folder.path(), super::support::store_key().as_ref()),
+        Err(StoreError::NotAStore { .. })
+    ));
 }
 
 #[test]
 fn a_store_opens_again_as_it_was() {
     let world = World::synced(&[1]);
     let (device, key) = (world.phone.device_id(), world.phone.public_key());
-    let again = crate::support::open(world.folder.path(), &world.env);
+    let again = super::support::open(world.folder.path(), &world.env);
     assert_eq!((again.device_id(), again.public_key()), (device, key));
     assert_eq!(again.orders().unwrap(), world.phone.orders().unwrap());
 }
@@ -57,7 +63,7 @@ fn a_store_opens_again_as_it_was() {
 #[test]
 fn commits_wait_for_the_medium() {
     let folder = folder();
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open_with(folder.path(), super::support::store_key().as_ref()).unwrap();
     let pragma = |name: &str| {
         store.connection().pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
     };
@@ -69,8 +75,8 @@ fn commits_wait_for_the_medium() {
 #[test]
 fn a_failed_write_changes_nothing() {
     let mut world = World::synced(&[1]);
-    world.phone.accept(crate::support::order_id(1)).unwrap();
-    let mut store = Store::open(world.folder.path()).unwrap();
+    world.phone.accept(super::support::order_id(1)).unwrap();
+    let mut store = Store::open_with(world.folder.path(), super::support::store_key().as_ref()).unwrap();
     let failed: Result<(), StoreError> = store.write(|connection| {
         connection.execute("DELETE FROM commands", [])?;
         Err(StoreError::Damaged { what: "a test" })
@@ -97,7 +103,7 @@ fn a_key_from_the_keystore_is_never_written_down() {
     let env = TestEnv::new();
     let secret = [0xA5; 32];
     let open = |key: DeviceKey| {
-        Phone::open(folder.path(), PhoneConfig { device_key: key, ..PhoneConfig::default() }, env.clone())
+        Phone::open(folder.path(), PhoneConfig { device_key: key, ..super::support::config() }, env.clone())
     };
     let phone = open(DeviceKey::from_secret_bytes(&secret)).unwrap();
     phone.store().checkpoint().unwrap();

@@ -1,7 +1,7 @@
 //! The round trip: what is sent, what comes back, and that nothing is lost or done twice.
 
-use crate::support::server::Fault;
-use crate::support::{World, findings, missing, open, order_id, png};
+use super::support::server::Fault;
+use super::support::{World, findings, missing, open, order_id, png};
 use callout_mobile_sdk::PhoneError;
 use callout_mobile_sdk::facade::PhotoRequest;
 use callout_mobile_sdk::store::commands::CommandStanding;
@@ -279,7 +279,7 @@ fn many_blocks_go_in_several_rounds_and_orders_do_not_wait_for_them() {
         world.phone.capture_begin(order_id(1), Operator::ChinaMobile, &callout_mobile_sdk::Source::Live).unwrap();
     let mut state = 1u64;
     for index in 0..80_000 {
-        let mut sample = crate::support::sample(index);
+        let mut sample = super::support::sample(index);
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         sample.rtt_tenth_ms = Some((state >> 40) as u32 % 6_000_000);
         sample.downlink_kbps = Some((state >> 34) as u32 % 1_000_000_000);
@@ -303,7 +303,7 @@ fn the_servers_wish_to_be_left_alone_binds_the_app_and_not_the_person() {
     let mut world = World::new(&[1]);
     world.server.directives.push(Directive::WaitBeforeNextSync { seconds: 600 });
     world.sync();
-    let mut store = Store::open(world.folder.path()).unwrap();
+    let mut store = Store::open_with(world.folder.path(), super::support::store_key().as_ref()).unwrap();
     let device = store
         .write(|connection| device_load_or_create(connection, world.env.as_ref(), &DeviceKey::KeptInStore))
         .unwrap();
@@ -325,7 +325,7 @@ fn an_answer_that_comes_twice_or_to_nobody_changes_nothing() {
     use callout_mobile_sdk::transport::Transport as _;
     use callout_mobile_sdk::{DeviceKey, Env as _};
     let mut world = World::new(&[1]);
-    let mut store = Store::open(world.folder.path()).unwrap();
+    let mut store = Store::open_with(world.folder.path(), super::support::store_key().as_ref()).unwrap();
     let device = store
         .write(|connection| device_load_or_create(connection, world.env.as_ref(), &DeviceKey::KeptInStore))
         .unwrap();
@@ -350,7 +350,7 @@ fn two_syncs_of_one_phone_do_not_run_at_once() {
     let mut other = open(world.folder.path(), &world.env);
     let mut refused = false;
     // The other one tries while the first is in the middle: at its first report.
-    let mut other_server = crate::support::server::Server::new(world.env.clone());
+    let mut other_server = super::support::server::Server::new(world.env.clone());
     world
         .phone
         .sync(&mut world.server, 0, &mut |_| {

@@ -1,6 +1,6 @@
 //! The terminal phone: its answers, its exit statuses, and real logs through it.
 
-use crate::support::{MORNING, World, order_id, position};
+use super::support::{MORNING, World, order_id, position};
 use callout_mobile_sdk::cli::{Exit, PhoneArgs, run};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::samples::block_open;
@@ -17,7 +17,8 @@ struct Program {
 
 fn phone(world: &World, arguments: &[&str]) -> (Exit, String, String) {
     let folder = world.folder.path().to_str().unwrap();
-    let line = [&["phone", "--data-dir", folder], arguments].concat();
+    let key: &[&str] = if super::support::is_sealed() { &["--store-key", super::support::STORE_KEY] } else { &[] };
+    let line = [&["phone", "--data-dir", folder], key, arguments].concat();
     let args = Program::try_parse_from(line).unwrap().args;
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let exit = run(args, world.env.clone(), &mut out, &mut err);
@@ -55,7 +56,7 @@ fn a_visit_by_hand() {
     phone_json(&world, &["arrive", "00001", "--lat", "30.54", "--lon", "114.31", "--accuracy", "9"]);
     phone_json(&world, &["consent", "00001", "yes"]);
     let picture = world.folder.path().join("kitchen.png");
-    std::fs::write(&picture, crate::support::png(3_000)).unwrap();
+    std::fs::write(&picture, super::support::png(3_000)).unwrap();
     phone_json(&world, &["photo", "00001", picture.to_str().unwrap(), "--purpose", "indoors"]);
     let (exit, _, err) = phone(&world, &["finding", "00001", "--problem", "weak"]);
     assert_eq!(exit, Exit::Rejected);
@@ -108,7 +109,7 @@ fn real_logs_are_captured_once_however_often() {
         let again = phone_json(&world, &arguments);
         assert_eq!((&again["captured_samples"], &again["resumed_at"]), (&Value::from(0), &first["captured_samples"]));
     }
-    world.phone.findings_record(order_id(1), crate::support::findings()).unwrap();
+    world.phone.findings_record(order_id(1), super::support::findings()).unwrap();
     world.phone.submit(order_id(1), vec![]).unwrap();
     world.sync();
     assert!(captured > 500);
@@ -139,6 +140,9 @@ fn a_killed_process_goes_on_where_the_medium_ends() {
         command.arg("--data-dir").arg(world.folder.path()).args(["--json", "capture", "00001"]);
         command.args(["--operator", "china_unicom"]).arg(&log).args(pace);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
+        if super::support::is_sealed() {
+            command.env("CALLOUT_PHONE_KEY", super::support::STORE_KEY);
+        }
         command
     };
     let mut running = command(&["--pace", "1000"]).spawn().unwrap();

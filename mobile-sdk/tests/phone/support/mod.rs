@@ -3,9 +3,9 @@
 pub mod server;
 
 use callout_mobile_sdk::facade::{Phone, PhoneConfig};
-use callout_mobile_sdk::{Env, Source};
+use callout_mobile_sdk::{Env, Source, StoreKey};
 use callout_sync_protocol::commands::{AffectedService, ContactOutcome, Findings, MissingOperator};
-use callout_sync_protocol::ids::WorkOrderId;
+use callout_sync_protocol::ids::{PhotoId, WorkOrderId};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::samples::{Cell, Position, Sample, Technology};
 use callout_sync_protocol::time::Timestamp;
@@ -21,6 +21,27 @@ use tempfile::TempDir;
 /// 2026-11-23T02:00:00Z: ten in the morning at the site, nobody's hour of rest.
 pub const MORNING: i64 = 1_795_399_200;
 pub const CUSTOMER_PHONE: &str = "13912345678";
+
+/// What the keystore of a phone with a sealed store hands in, as hex digits.
+pub const STORE_KEY: &str = "c0ffee00c0ffee11c0ffee22c0ffee33c0ffee44c0ffee55c0ffee66c0ffee77";
+
+/// This is the run of all tests with a sealed store.
+pub fn is_sealed() -> bool {
+    module_path!().contains("::sealed::")
+}
+
+pub fn store_key() -> Option<StoreKey> {
+    is_sealed().then(|| STORE_KEY.parse().unwrap())
+}
+
+pub fn config() -> PhoneConfig {
+    PhoneConfig { store_key: store_key(), ..PhoneConfig::default() }
+}
+
+/// What a photo's file is called in this run's store.
+pub fn photo_file(id: PhotoId) -> String {
+    if is_sealed() { format!("{id}.png.sealed") } else { format!("{id}.png") }
+}
 
 /// A clock that moves when somebody sleeps, and chance from a seed.
 #[derive(Debug)]
@@ -214,5 +235,5 @@ impl World {
 }
 
 pub fn open(folder: &Path, env: &Arc<TestEnv>) -> Phone {
-    Phone::open(folder, PhoneConfig::default(), env.clone()).unwrap()
+    Phone::open(folder, config(), env.clone()).unwrap()
 }
