@@ -2,12 +2,12 @@
 
 use super::support::server::Fault;
 use super::support::{CUSTOMER_PHONE, World, config, findings, folder, order_id, order_view, png, position, sample};
+use callout_mobile_sdk::Source;
 use callout_mobile_sdk::facade::{
     BackgroundSync, MeteredUse, Network, NotNow, OrderChange, OrderWatch, PhoneError, PhotoProcessing, PhotoRequest,
     StorageLevel,
 };
 use callout_mobile_sdk::store::commands::CommandStanding;
-use callout_mobile_sdk::Source;
 use callout_sync_protocol::commands::{CommandBody, ContactOutcome};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::photos::PhotoPurpose;
@@ -201,10 +201,8 @@ fn a_refused_photo_goes_after_its_announcement_is_mended() {
     world.go_on_site(1);
     world.phone.photo_consent(order_id(1), true).unwrap();
     world.sync();
-    let manifest = world
-        .phone
-        .photo_add_bytes(order_id(1), &png(9_000), PhotoRequest::new(PhotoPurpose::Indoors))
-        .unwrap();
+    let manifest =
+        world.phone.photo_add_bytes(order_id(1), &png(9_000), PhotoRequest::new(PhotoPurpose::Indoors)).unwrap();
     world.server.order_edit(order_id(1), |view| view.photo_consent = Some(false));
     world.server.is_forgetful_of_rejected_photos = true;
     world.sync();
@@ -334,7 +332,8 @@ fn diagnostics_help_without_naming_anybody() {
     let text = serde_json::to_string(&bundle).unwrap();
     let view = order_view(1);
     let (order, number) = (view.id.to_string(), view.number);
-    let secrets = [CUSTOMER_PHONE, "Made-up", "Lakeside", "tester", "Tester", "kitchen", "access-", "refresh-", "30.54"];
+    let secrets =
+        [CUSTOMER_PHONE, "Made-up", "Lakeside", "tester", "Tester", "kitchen", "access-", "refresh-", "30.54"];
     for secret in secrets.into_iter().chain([order.as_str(), number.as_str()]) {
         assert!(!text.contains(secret), "{secret} in {text}");
     }

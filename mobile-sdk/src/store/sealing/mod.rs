@@ -3,7 +3,7 @@
 //! The platform's keystore hands in one key ([`StoreKey`]). It opens the keyring, a small file that holds the store's own key; that
 //! one seals every page of the database and its logs ([`vfs`]), and every photo ([`files`]). So a changed keystore key costs one small
 //! file, a wrong one is told apart from a damaged store, and destroying the keyring destroys everything at once. Why it is done so,
-//! and what it does not protect from: ADR 20. What does not belong here: what is kept (the nouns' modules).
+//! and what it does not protect from: ADR 21. What does not belong here: what is kept (the nouns' modules).
 
 pub(super) mod convert;
 pub(super) mod files;

@@ -8,7 +8,7 @@ use callout_sync_protocol::checkpoint::Checkpoint;
 use callout_sync_protocol::commands::{Command, CommandBody};
 use callout_sync_protocol::field_workflow::{FieldEffect, FieldFacts, RestHours, field_transition};
 use callout_sync_protocol::frame::{frame_decode, frame_encode};
-use callout_sync_protocol::ids::{CommandId, PhotoId, WorkOrderId};
+use callout_sync_protocol::ids::{CommandId, PhotoId, UserId, WorkOrderId};
 use callout_sync_protocol::photos::PhotoManifest;
 use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::samples::{BlockHash, block_header, block_open, block_verify};
@@ -82,6 +82,16 @@ pub struct Server {
     /// The next outcomes are left out of an answer.
     pub is_silent: bool,
     pub key: Option<VerifyingKey>,
+    /// The keys of all devices that ever signed in.
+    keys: Vec<VerifyingKey>,
+    device: Option<String>,
+    revoked_devices: BTreeSet<String>,
+    /// A request with a command of this kind is answered by 500.
+    pub failing_kind: Option<&'static str>,
+    /// How often it was.
+    pub times_failed: u32,
+    /// A photo whose announcement is rejected is not known.
+    pub is_forgetful_of_rejected_photos: bool,
     access: Option<String>,
     refresh: Option<String>,
     refresh_before: Option<String>,
@@ -89,6 +99,8 @@ pub struct Server {
     pub access_lifetime_seconds: i64,
     /// Who signs in.
     pub user: u8,
+    /// Who signs in instead, where it is somebody in particular.
+    pub user_id: Option<UserId>,
 }
 
 fn problem(kind: ProblemType, detail: &str) -> HttpResponse {
@@ -142,12 +154,19 @@ impl Server {
             refuse_photos_of: BTreeSet::new(),
             is_silent: false,
             key: None,
+            keys: vec![],
+            device: None,
+            revoked_devices: BTreeSet::new(),
+            failing_kind: None,
+            times_failed: 0,
+            is_forgetful_of_rejected_photos: false,
             access: None,
             refresh: None,
             refresh_before: None,
             tokens_made: 0,
             access_lifetime_seconds: 900,
             user: 9,
+            user_id: None,
         }
     }
 
@@ -176,6 +195,12 @@ impl Server {
         self.feed.push(Change::Left { id, reason: LeftReason::Reassigned });
     }
 
+    /// An administrator revokes the device that signed in last.
+    pub fn device_revoke(&mut self) {
+        self.revoked_devices.extend(self.device.clone());
+        self.access = None;
+    }
+
     pub fn session_revoke(&mut self) {
         (self.access, self.refresh, self.refresh_before) = (None, None, None);
     }
@@ -197,7 +222,7 @@ impl Server {
             "access_token": access, "access_expires_at": now.plus_seconds(self.access_lifetime_seconds),
             "refresh_token": refresh, "refresh_expires_at": now.plus_seconds(86_400),
             "session_id": WorkOrderId::NIL, "a_field_of_tomorrow": true,
-            "user": { "id": WorkOrderId::from_bytes([self.user; 16]), "display_name": "Tester", "roles": ["field_tester"] },
+            "user": { "id": self.user_id.unwrap_or(UserId::from_bytes([self.user; 16])), "display_name": "Tester", "roles": ["field_tester"] },
         });
         self.access = Some(access);
         self.refresh = Some(refresh);
@@ -209,8 +234,14 @@ impl Server {
         if body["password"] != "correct horse" {
             return problem(ProblemType::WrongCredentials, "user name or password is wrong");
         }
+        let device = body["device"]["id"].as_str().unwrap().to_owned();
+        if self.revoked_devices.contains(&device) {
+            return problem(ProblemType::DeviceRevoked, "this device was revoked; enrol it with a new device id");
+        }
+        self.device = Some(device);
         let key = base64_decode(body["device"]["public_key"].as_str().unwrap(), true);
         self.key = Some(VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap());
+        self.keys.extend(self.key);
         HttpResponse { status: 200, headers: vec![], body: self.tokens().to_string().into_bytes() }
     }
 
@@ -223,6 +254,9 @@ impl Server {
         let signature = Signature::from_slice(&proof).unwrap();
         if !is_known || self.key.unwrap().verify_strict(signed.as_bytes(), &signature).is_err() {
             return problem(ProblemType::SessionRevoked, "the session was ended");
+        }
+        if self.revoked_devices.contains(body["device_id"].as_str().unwrap()) {
+            return problem(ProblemType::DeviceRevoked, "this device was revoked");
         }
         self.refresh_before = Some(token.to_owned());
         HttpResponse { status: 200, headers: vec![], body: self.tokens().to_string().into_bytes() }
@@ -266,7 +300,10 @@ impl Server {
                 CommandResult::Accepted { state: view.state, version: view.version }
             }
         };
-        if let CommandBody::PhotoAttach { manifest } = &command.body {
+        let is_forgotten = self.is_forgetful_of_rejected_photos && matches!(result, CommandResult::Rejected { .. });
+        if let CommandBody::PhotoAttach { manifest } = &command.body
+            && !is_forgotten
+        {
             self.manifests.insert(manifest.id, manifest.clone());
         }
         self.commands.push((command.clone(), result.clone()));
@@ -297,6 +334,10 @@ impl Server {
             return problem(ProblemType::MalformedRequest, "not a sync message");
         };
         let is_poisoned = message.commands.iter().any(|command| Some(command.body.kind()) == self.unreadable_kind);
+        if message.commands.iter().any(|command| Some(command.body.kind()) == self.failing_kind) {
+            self.times_failed += 1;
+            return problem(ProblemType::Internal, "something went wrong on our side");
+        }
         if self.is_unreadable || is_poisoned {
             return problem(ProblemType::InvalidField, "something in it is not valid");
         }
@@ -313,18 +354,19 @@ impl Server {
             .iter()
             .map(|block| {
                 let hash = callout_sync_protocol::samples::block_hash(&block.bytes);
-                let result =
-                    if block_verify(&block.bytes, &self.key.unwrap()).is_err() || block_open(&block.bytes).is_err() {
-                        BlockResult::Refused { rejection: Rejection::new(ProblemType::SignatureInvalid, "not yours") }
+                let result = if self.keys.iter().all(|key| block_verify(&block.bytes, key).is_err())
+                    || block_open(&block.bytes).is_err()
+                {
+                    BlockResult::Refused { rejection: Rejection::new(ProblemType::SignatureInvalid, "not yours") }
+                } else {
+                    self.blocks.insert(hash, block.bytes.to_vec());
+                    if self.orders.contains_key(&block.work_order_id) {
+                        BlockResult::Stored {}
                     } else {
-                        self.blocks.insert(hash, block.bytes.to_vec());
-                        if self.orders.contains_key(&block.work_order_id) {
-                            BlockResult::Stored {}
-                        } else {
-                            let detail = "the order went to somebody else";
-                            BlockResult::Quarantined { rejection: Rejection::new(ProblemType::NotAssigned, detail) }
-                        }
-                    };
+                        let detail = "the order went to somebody else";
+                        BlockResult::Quarantined { rejection: Rejection::new(ProblemType::NotAssigned, detail) }
+                    }
+                };
                 BlockOutcome { hash, result }
             })
             .collect();
