@@ -4,6 +4,7 @@
 
 use callout_sync_protocol::commands::{AffectedService, Findings};
 use callout_sync_protocol::samples::Position;
+use callout_sync_protocol::volte_walkthrough::{VolteAnswer, VolteWalkthrough};
 use callout_sync_protocol::work_orders::NetworkGeneration;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,8 @@ pub struct FindingsDraft {
     pub contact_left: Option<bool>,
     /// The customer was told that a revisit call may come.
     pub revisit_announced: Option<bool>,
+    /// The answers of the VoLTE walk so far (R-TEST-4).
+    pub volte: Vec<VolteAnswer>,
 }
 
 impl FindingsDraft {
@@ -58,6 +61,7 @@ impl FindingsDraft {
             pressing_need: newer.pressing_need.or(self.pressing_need),
             contact_left: newer.contact_left.or(self.contact_left),
             revisit_announced: newer.revisit_announced.or(self.revisit_announced),
+            volte: if newer.volte.is_empty() { self.volte } else { newer.volte },
         }
     }
 
@@ -72,6 +76,11 @@ impl FindingsDraft {
         .into_iter()
         .filter_map(|(name, is_missing)| is_missing.then_some(name))
         .collect()
+    }
+
+    /// The VoLTE walk so far, once begun. Answers that were not given in order never get into a draft.
+    pub fn volte_walkthrough(&self) -> Option<VolteWalkthrough> {
+        (!self.volte.is_empty()).then(|| VolteWalkthrough::of(self.volte.clone()).ok()).flatten()
     }
 
     /// The findings, if nothing is missing.
@@ -91,6 +100,7 @@ impl FindingsDraft {
             pressing_need: draft.pressing_need.unwrap_or_default(),
             contact_left: draft.contact_left.unwrap_or(false),
             revisit_announced: draft.revisit_announced.unwrap_or(false),
+            volte: self.volte_walkthrough(),
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::photos::PhotoManifest;
 use crate::samples::{BlockHash, Position};
 use crate::time::Timestamp;
 use crate::version::{MAX_LIST_ITEMS, MAX_TEXT_CHARS};
+use crate::volte_walkthrough::VolteWalkthrough;
 use crate::work_orders::UnknownName;
 use crate::work_orders::{NetworkGeneration, TimeWindow, wire_enum};
 use minicbor::{Decode, Encode};
@@ -241,6 +242,10 @@ pub struct Findings {
     #[n(12)]
     #[serde(default)]
     pub revisit_announced: bool,
+    /// The VoLTE walk, where one was made (R-TEST-4).
+    #[n(13)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volte: Option<VolteWalkthrough>,
 }
 
 /// A command's field that is too long or empty.
@@ -297,7 +302,8 @@ impl Findings {
         texts("serving_sites", &self.serving_sites)?;
         texts("planned_sites", &self.planned_sites)?;
         texts("shareable_resources", &self.shareable_resources)?;
-        text("pressing_need", &self.pressing_need, false)
+        text("pressing_need", &self.pressing_need, false)?;
+        self.volte.as_ref().map_or(Ok(()), VolteWalkthrough::validate)
     }
 }
 

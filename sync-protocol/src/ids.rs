@@ -121,6 +121,10 @@ typed_id!(/// A revisit of a customer.
     RevisitId);
 typed_id!(/// A reply to customer service.
     ReplyId);
+typed_id!(/// A demand to the resource review board.
+    BuildDemandId);
+typed_id!(/// A weekly resource review meeting.
+    ReviewMeetingId);
 typed_id!(/// An event of the audit trail.
     EventId);
 typed_id!(/// A durable job.

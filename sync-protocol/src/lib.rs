@@ -7,6 +7,7 @@
 pub mod checkpoint;
 pub mod commands;
 pub mod contact_words;
+pub mod evidence;
 pub mod field_workflow;
 pub mod frame;
 pub mod hash;
@@ -18,4 +19,5 @@ pub mod samples;
 pub mod sync;
 pub mod time;
 pub mod version;
+pub mod volte_walkthrough;
 pub mod work_orders;

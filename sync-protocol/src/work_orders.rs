@@ -3,6 +3,7 @@
 //! What does not belong here: who may move it (`field_workflow` for the tester, the server's `workflow` for the desks).
 
 use crate::contact_words::ContactWords;
+use crate::evidence::EvidenceTemplate;
 use crate::field_workflow::RestHours;
 use crate::ids::{FieldTestId, WorkOrderId};
 use crate::samples::Position;
@@ -267,6 +268,10 @@ pub struct WorkOrderView {
     #[n(18)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact_words: Option<ContactWords>,
+    /// What evidence the test must have; absent from a server that does not know of templates.
+    #[n(19)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_template: Option<EvidenceTemplate>,
 }
 
 impl WorkOrderView {

@@ -97,6 +97,7 @@ pub fn findings(problem: &str) -> Findings {
         pressing_need: "calls that hold".to_owned(),
         contact_left: true,
         revisit_announced: true,
+        volte: None,
     }
 }
 

@@ -122,6 +122,11 @@ impl World {
         })
     }
 
+    /// Does the jobs that are due by the world's clock.
+    pub fn run_due(&self) -> usize {
+        self.server.run_due().unwrap()
+    }
+
     /// A user with one role in some regions, made at the first call; signed in anew when the clock has moved on.
     pub fn user(&self, name: &str, role: &str, regions: &[Uuid]) -> Desk {
         let mut desks = self.desks.borrow_mut();

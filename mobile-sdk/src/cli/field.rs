@@ -106,6 +106,7 @@ fn finding(phone: &mut Phone, args: &FindingArgs) -> Result<LocalOrder, CliError
         pressing_need: args.need.clone(),
         contact_left: args.contact_left.then_some(true),
         revisit_announced: args.revisit_announced.then_some(true),
+        volte: Vec::new(),
     };
     Ok(phone.findings_write(id, newer)?)
 }

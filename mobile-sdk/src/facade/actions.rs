@@ -190,8 +190,12 @@ impl Phone {
     ///
     /// # Errors
     /// [`PhoneError::Rejected`].
-    pub fn findings_record(&mut self, order: WorkOrderId, findings: Findings) -> Result<LocalOrder, PhoneError> {
+    pub fn findings_record(&mut self, order: WorkOrderId, mut findings: Findings) -> Result<LocalOrder, PhoneError> {
         let env = self.env.clone();
+        if findings.volte.is_none() {
+            // The walk is made apart from the form (`volte_answer`) and belongs to the findings all the same.
+            findings.volte = self.findings_draft(order)?.and_then(|draft| draft.volte_walkthrough());
+        }
         self.store.write(|connection| {
             let field_test_id = field_test_current(connection, env.as_ref(), order)?;
             let body = CommandBody::FindingsRecord { field_test_id, findings };

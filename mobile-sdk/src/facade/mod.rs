@@ -7,6 +7,7 @@ mod accounts;
 mod actions;
 mod diagnostics;
 mod enrolment;
+mod evidence;
 mod mending;
 mod network;
 mod photo_file;

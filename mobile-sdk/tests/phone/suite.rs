@@ -2,6 +2,8 @@
 
 #[path = "capture.rs"]
 mod capture;
+#[path = "evidence.rs"]
+mod evidence;
 #[path = "http_client.rs"]
 mod http_client;
 #[path = "offline.rs"]

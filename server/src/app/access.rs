@@ -87,6 +87,12 @@ actions! {
     LadderRead: [T1Dispatcher, RegionalLead, QualityControl, Auditor],
     /// Recording a step of the ladder (R-LADDER-2).
     LadderRecord: [RegionalLead],
+    /// Filing a demand to the resource review board (R-LADDER-3).
+    BuildDemandFile: [RegionalLead],
+    /// Reading demands, and the board's meetings.
+    BuildDemandRead: [T1Dispatcher, T2BranchDesk, RegionalLead, QualityControl, Auditor],
+    /// Keeping the board's decisions and minutes; not for those who file, nor for those who answer for the outcome.
+    ReviewMeetingKeep: [QualityControl],
     /// Replying to customer service (R-RETURN-1).
     ReplyCreate: [T1Dispatcher],
     /// Asking the customer for a revisit (R-RETURN-3).

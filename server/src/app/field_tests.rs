@@ -6,8 +6,10 @@
 use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
+use super::field_test_tracks::operator_tracks;
+use crate::workflow::evidence_templates::EvidenceTemplates;
 use crate::workflow::field_tests::{
-    FindingPolicy, OperatorTrack, PhotoEvidence, TestEvidence, TestFinding, test_findings,
+    FindingPolicy, OperatorTrack, PhotoEvidence, TestEvidence, TestFinding, picture_is_telling, test_findings,
 };
 use callout_storage::arrivals::Arrival;
 use callout_storage::field_tests::{FieldTest, Submission};
@@ -16,16 +18,19 @@ use callout_storage::reviews::Review;
 use callout_storage::sample_blocks::SampleBlock;
 use callout_storage::work_orders::WorkOrder;
 use callout_storage::{Standing, Tx};
+use callout_sync_protocol::evidence::{EvidenceItem, EvidencePresent, EvidenceTemplate, evidence_checklist};
 use callout_sync_protocol::ids::{FieldTestId, WorkOrderId};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::samples::{
-    BlockHash, KpiPolicy, KpiReport, Position, SampleColumns, SampleKpis, block_open, block_open_into, kpis_compute,
+    BlockHash, KpiPolicy, KpiReport, Position, SampleColumns, SampleKpis, block_open, kpis_compute,
 };
 use callout_sync_protocol::time::Timestamp;
+use callout_sync_protocol::volte_walkthrough::VolteWalkthrough;
+use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
-/// Blocks of larger tests are not opened to judge them: their kept figures tell all but the movement.
-const MAX_OPENED_SAMPLES: u64 = 1_000_000;
+/// Most other orders that are named as having the same picture.
+const MAX_LOOKALIKES: u32 = 20;
 
 /// A test with all that belongs to it.
 #[derive(Clone, Debug)]
@@ -42,6 +47,12 @@ pub struct FieldTestSeen {
     pub operators: Vec<(Operator, KpiReport)>,
     /// What is remarkable about it, once handed in.
     pub automatic_findings: Vec<TestFinding>,
+    /// Movement is among them; until a job has opened a large test's blocks, it is not.
+    pub findings_are_complete: bool,
+    /// What it must have.
+    pub evidence_template: Option<EvidenceTemplate>,
+    /// What of that it has.
+    pub checklist: Vec<EvidenceItem>,
     /// Its reviews, oldest first.
     pub reviews: Vec<Review>,
     /// The tester's last arrival for the order, compared with the appointment (R-VISIT-1).
@@ -72,7 +83,7 @@ pub(super) fn evidence_standing(submission: &Submission, blocks: &[SampleBlock],
     }
 }
 
-fn counting(blocks: &[SampleBlock]) -> impl Iterator<Item = &SampleBlock> {
+pub(super) fn counting(blocks: &[SampleBlock]) -> impl Iterator<Item = &SampleBlock> {
     blocks.iter().filter(|block| block.standing == Standing::Accepted)
 }
 
@@ -102,10 +113,15 @@ impl App {
     /// # Errors
     /// `not-found` for what does not exist and for what lies outside the caller's regions alike.
     pub fn field_test_show(&self, caller: &Caller, id: FieldTestId) -> AppResult<FieldTestSeen> {
-        self.storage.read("field_test_show", |tx| {
+        let seen = self.storage.read("field_test_show", |tx| {
             let (test, order) = self.field_test_visible(tx, caller, id)?;
             self.field_test_seen(tx, order.as_ref(), test)
-        })
+        })?;
+        if !seen.findings_are_complete {
+            // Late blocks, or other thresholds: what the job computed at the submission is old.
+            self.storage.write("field_test_tracks_ask", |tx| self.field_test_tracks_ask(tx, id))?;
+        }
+        Ok(seen)
     }
 
     fn field_test_visible(
@@ -123,7 +139,38 @@ impl App {
         Ok((test, order))
     }
 
-    fn field_test_seen(&self, tx: &mut Tx, order: Option<&WorkOrder>, test: FieldTest) -> AppResult<FieldTestSeen> {
+    /// What of its template's evidence a test has; empty where there is no template for it.
+    pub(super) fn evidence_checklist_of(
+        &self,
+        tx: &mut Tx,
+        order: &WorkOrder,
+        test: &FieldTest,
+        blocks: &[SampleBlock],
+        photos: &[Photo],
+    ) -> AppResult<Vec<EvidenceItem>> {
+        let template = match &test.evidence_template {
+            Some(template) => Some(template.clone()),
+            None => self.evidence_template_of(tx, order)?,
+        };
+        let Some(template) = template else { return Ok(Vec::new()) };
+        let present = evidence_present(test, photos, &kpis_by_operator(tx, blocks)?);
+        Ok(evidence_checklist(&template, &present))
+    }
+
+    /// What a test for this order must have, as it is set now.
+    pub(super) fn evidence_template_of(&self, tx: &mut Tx, order: &WorkOrder) -> AppResult<Option<EvidenceTemplate>> {
+        let Some(complaint) = tx.complaint_by_id(order.complaint_id)? else { return Ok(None) };
+        let templates: EvidenceTemplates = self.policy(tx, order.region_id)?;
+        let rule = templates.template_of(complaint.symptom, complaint.generation);
+        Ok(rule.map(|rule| rule.requires.clone()))
+    }
+
+    pub(super) fn field_test_seen(
+        &self,
+        tx: &mut Tx,
+        order: Option<&WorkOrder>,
+        test: FieldTest,
+    ) -> AppResult<FieldTestSeen> {
         let blocks = tx.sample_block_list_by_test(test.id)?;
         let photos = tx.photo_list_by_test(test.id)?;
         let reviews = tx.review_list_by_test(test.id)?;
@@ -134,14 +181,27 @@ impl App {
             Some(submission) => evidence_standing(submission, &blocks, &photos).missing_blocks,
             None => Vec::new(),
         };
-        let automatic_findings = match test.submitted_at {
+        let region_id = order.and_then(|order| order.region_id);
+        let (automatic_findings, findings_are_complete) = match test.submitted_at {
             Some(submitted_at) => {
-                let evidence = test_evidence(tx, order, &test, submitted_at, &blocks, &photos, &kpis)?;
-                test_findings(&evidence, &FindingPolicy::default())
+                let policy: FindingPolicy = self.policy(tx, region_id)?;
+                let tracks = operator_tracks(tx, order, &test, &blocks, &kpis, &policy)?;
+                let evidence = test_evidence(tx, order, &test, submitted_at, &photos, tracks.tracks, &policy)?;
+                (test_findings(&evidence, &policy), tracks.is_complete)
             }
-            None => Vec::new(),
+            None => (Vec::new(), true),
         };
+        let template = match (&test.evidence_template, order) {
+            // As it was when the test was handed in.
+            (Some(template), _) => Some(template.clone()),
+            (None, Some(order)) => self.evidence_template_of(tx, order)?,
+            (None, None) => None,
+        };
+        let present = evidence_present(&test, &photos, &kpis);
         Ok(FieldTestSeen {
+            checklist: template.as_ref().map(|template| evidence_checklist(template, &present)).unwrap_or_default(),
+            evidence_template: template,
+            findings_are_complete,
             operators: kpis.iter().map(|(operator, kpis)| (*operator, kpis.report())).collect(),
             test,
             blocks,
@@ -191,40 +251,80 @@ fn kpis_by_operator(tx: &mut Tx, blocks: &[SampleBlock]) -> AppResult<BTreeMap<O
     Ok(merged)
 }
 
+/// What the camera wrote into a photo's file, as `photos::verify` keeps it.
+fn camera_claims(photo: &Photo, utc_offset_minutes: i16) -> (Option<Timestamp>, Option<Position>) {
+    let Some(exif) = &photo.exif else { return (None, None) };
+    let text = |name: &str| exif.get(name).and_then(Value::as_str);
+    // A wall clock without a zone is the place's own.
+    let local = || {
+        let wall: Timestamp = format!("{}Z", text("taken_at_local")?).parse().ok()?;
+        Some(wall.plus_seconds(-60 * i64::from(utc_offset_minutes)))
+    };
+    let number = |name: &str| exif.get(name).and_then(Value::as_i64).and_then(|number| i32::try_from(number).ok());
+    let position = number("latitude_e6").zip(number("longitude_e6")).map(|(latitude_e6, longitude_e6)| Position {
+        latitude_e6,
+        longitude_e6,
+        accuracy_m: number("accuracy_m").and_then(|metres| u16::try_from(metres).ok()),
+        is_mock: false,
+    });
+    (text("taken_at").and_then(|text| text.parse().ok()).or_else(local), position)
+}
+
+/// The perceptual hash of a stored photo.
+pub(crate) fn perceptual_hash(photo: &Photo) -> Option<u64> {
+    u64::from_str_radix(photo.exif.as_ref()?.get("perceptual_hash")?.as_str()?, 16).ok()
+}
+
+/// The other orders that have the same picture, with how many bits differ: the very same bytes, or the same to the eye.
+fn lookalikes(tx: &mut Tx, photo: &Photo, policy: &FindingPolicy) -> AppResult<Vec<(WorkOrderId, u32)>> {
+    let mut found: BTreeMap<WorkOrderId, u32> = tx
+        .photo_list_by_hash(&photo.hash)?
+        .iter()
+        .filter(|twin| twin.work_order_id != photo.work_order_id)
+        .map(|twin| (twin.work_order_id, 0))
+        .collect();
+    if let Some(hash) = perceptual_hash(photo).filter(|hash| picture_is_telling(*hash)) {
+        for like in tx.photo_lookalikes(hash, policy.same_photo_bits, photo.work_order_id, MAX_LOOKALIKES)? {
+            if picture_is_telling(like.perceptual_hash) {
+                found.entry(like.work_order_id).or_insert(like.distance);
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
 fn test_evidence(
     tx: &mut Tx,
     order: Option<&WorkOrder>,
     test: &FieldTest,
     submitted_at: Timestamp,
-    blocks: &[SampleBlock],
     photos: &[Photo],
-    kpis: &BTreeMap<Operator, SampleKpis>,
+    tracks: Vec<OperatorTrack>,
+    policy: &FindingPolicy,
 ) -> AppResult<TestEvidence> {
-    let complaint_position = order.and_then(WorkOrder::position);
     let arrived_at = tx
         .command_receipt_list_by_work_order(test.work_order_id)?
         .iter()
         .filter(|receipt| receipt.kind == "arrive" && receipt.is_accepted && receipt.tester_id == test.tester_id)
         .map(|receipt| receipt.captured_at)
         .min();
+    let utc_offset_minutes = order.map_or(0, |order| order.utc_offset_minutes);
     let mut evidence = Vec::with_capacity(photos.len());
     for photo in photos.iter().filter(|photo| photo.standing == Standing::Accepted) {
-        let twins = tx.photo_list_by_hash(&photo.hash)?;
+        let (camera_taken_at, camera_position) = camera_claims(photo, utc_offset_minutes);
         evidence.push(PhotoEvidence {
             id: photo.id,
             captured_at: photo.captured_at,
             position: photo_position(photo),
-            lookalikes: twins
-                .iter()
-                .filter(|twin| twin.work_order_id != photo.work_order_id)
-                .map(|twin| (twin.work_order_id, 0))
-                .collect(),
+            camera_taken_at,
+            camera_position,
+            lookalikes: lookalikes(tx, photo, policy)?,
         });
     }
     let excused = test.submission.iter().flat_map(|submission| &submission.missing_operators);
     Ok(TestEvidence {
-        complaint_position,
-        tracks: operator_tracks(tx, blocks, kpis, complaint_position)?,
+        complaint_position: order.and_then(WorkOrder::position),
+        tracks,
         excused: excused.map(|missing| missing.operator).collect(),
         photos: evidence,
         arrived_at,
@@ -232,28 +332,19 @@ fn test_evidence(
     })
 }
 
-fn operator_tracks(
-    tx: &mut Tx,
-    blocks: &[SampleBlock],
-    kpis: &BTreeMap<Operator, SampleKpis>,
-    complaint_position: Option<Position>,
-) -> AppResult<Vec<OperatorTrack>> {
-    let policy = FindingPolicy::default();
-    let samples: u64 = counting(blocks).map(|block| u64::from(block.sample_count)).sum();
-    if samples > MAX_OPENED_SAMPLES {
-        return Ok(kpis
-            .iter()
-            .map(|(operator, kpis)| OperatorTrack::from_kpis(*operator, kpis, complaint_position, &policy))
-            .collect());
+/// What of the template's evidence is here and counts.
+fn evidence_present(test: &FieldTest, photos: &[Photo], kpis: &BTreeMap<Operator, SampleKpis>) -> EvidencePresent {
+    let walk = test.findings.as_ref().and_then(|findings| findings.volte.as_ref());
+    let excuses = test.submission.iter().flat_map(|submission| &submission.missing_operators);
+    let photos = photos
+        .iter()
+        .filter(|photo| photo.standing == Standing::Accepted && photo.state == PhotoState::Stored)
+        .map(|photo| photo.purpose);
+    EvidencePresent {
+        samples: kpis.iter().map(|(operator, kpis)| (*operator, kpis.total().samples)).collect(),
+        photos: photos.collect(),
+        excuses: excuses.map(|missing| (missing.operator, missing.reason.clone())).collect(),
+        is_volte_walked: walk.is_some_and(|walk| walk.conclusion.is_some()),
+        test_calls: walk.and_then(VolteWalkthrough::calls_attempted),
     }
-    let mut tracks: BTreeMap<Operator, OperatorTrack> = BTreeMap::new();
-    // One block after the other, in the order of capture, in the memory of one.
-    let mut columns = SampleColumns::new();
-    for block in counting(blocks) {
-        let bytes = tx.sample_block_bytes(&block.hash)?.unwrap_or_default();
-        block_open_into(&bytes, &mut columns).map_err(AppError::internal)?;
-        let track = tracks.entry(block.operator).or_insert_with(|| OperatorTrack::new(block.operator));
-        columns.iter().for_each(|sample| track.add(&sample, complaint_position, &policy));
-    }
-    Ok(tracks.into_values().collect())
 }

@@ -5,11 +5,12 @@ use super::access::Caller;
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
 use crate::workflow::ladder::{
-    Ladder, LadderEffect, LadderEvidence, LadderRecord, LadderStep, StepOutcome, ladder_record, next_step,
+    Ladder, LadderEffect, LadderEvidence, LadderPolicy, LadderRecord, LadderStep, StepOutcome, ladder_record, next_step,
 };
 use crate::workflow::ladder_defaults::default_ladder;
 use callout_storage::Tx;
 use callout_storage::ladder_steps::LadderStep as LadderStepRecord;
+use callout_storage::order_ladders::OrderLadder;
 use callout_storage::work_orders::WorkOrder;
 use callout_sync_protocol::ids::WorkOrderId;
 use callout_sync_protocol::problem::ProblemType;
@@ -31,6 +32,8 @@ pub struct LadderRow {
 /// An order's ladder.
 #[derive(Clone, Debug)]
 pub struct LadderSeen {
+    /// For which technology.
+    pub technology: Technology,
     /// The twelve steps, lowest first.
     pub rows: Vec<LadderRow>,
     /// The key of what comes next, if anything.
@@ -49,7 +52,8 @@ pub struct StepRecord {
 }
 
 impl App {
-    fn ladder_of(&self, tx: &mut Tx, order: &WorkOrder) -> AppResult<(Ladder, Vec<LadderStepRecord>)> {
+    /// The order's ladder: the one with which its climb began, else the one that is set now (R-LADDER-1).
+    pub(super) fn ladder_of(&self, tx: &mut Tx, order: &WorkOrder) -> AppResult<(Ladder, Vec<LadderStepRecord>)> {
         let generation = tx.complaint_by_id(order.complaint_id)?.and_then(|complaint| complaint.generation);
         let technology = match generation {
             Some(NetworkGeneration::Gsm) => Technology::Gsm,
@@ -57,10 +61,25 @@ impl App {
             Some(NetworkGeneration::Lte) | None => Technology::Lte,
             Some(NetworkGeneration::Nr) => Technology::Nr,
         };
-        Ok((default_ladder(technology), tx.ladder_step_list(order.id)?))
+        let rows = tx.ladder_step_list(order.id)?;
+        let ladder = match tx.order_ladder_by_work_order(order.id)? {
+            Some(kept) => serde_json::from_value(kept.ladder).map_err(AppError::internal)?,
+            // Begun before ladders could be set: there was only the default one.
+            None if !rows.is_empty() => default_ladder(technology),
+            None => self.policy::<LadderPolicy>(tx, order.region_id)?.ladder_of(technology),
+        };
+        Ok((ladder, rows))
     }
 
-    fn ladder_records(ladder: &Ladder, rows: &[LadderStepRecord]) -> AppResult<Vec<LadderRecord>> {
+    /// Refuses a step that the order's ladder lacks.
+    pub(super) fn ladder_step_check(&self, tx: &mut Tx, order: &WorkOrder, key: &str) -> AppResult<()> {
+        match self.ladder_of(tx, order)?.0.step(key) {
+            Some(_) => Ok(()),
+            None => Err(AppError::invalid("ladder_step", "must be the key of a step of the order's ladder")),
+        }
+    }
+
+    pub(super) fn ladder_records(ladder: &Ladder, rows: &[LadderStepRecord]) -> AppResult<Vec<LadderRecord>> {
         rows.iter()
             .map(|row| {
                 let step = ladder
@@ -90,7 +109,7 @@ impl App {
                 record: rows.iter().find(|row| row.step == i16::from(number)).cloned(),
             })
             .collect();
-        Ok(LadderSeen { rows, next })
+        Ok(LadderSeen { technology: ladder.technology, rows, next })
     }
 
     /// An order's ladder.
@@ -146,6 +165,11 @@ impl App {
                     LadderEffect::Recorded(_) | LadderEffect::BuildAllowed => None,
                 })
                 .collect();
+            tx.order_ladder_insert(&OrderLadder {
+                work_order_id: id,
+                ladder: serde_json::to_value(&ladder).map_err(AppError::internal)?,
+                begun_at: now,
+            })?;
             tx.ladder_step_upsert(&LadderStepRecord {
                 work_order_id: id,
                 step: i16::from(number),

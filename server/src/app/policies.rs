@@ -8,12 +8,18 @@ use super::access::Caller;
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
 use crate::workflow::appointments::ArrivalPolicy;
+use crate::workflow::build_demands::BuildDemandPolicy;
+use crate::workflow::calendar::WorkCalendar;
 use crate::workflow::candidates::CandidatePolicy;
 use crate::workflow::contacts::ContactPolicy;
 use crate::workflow::dispatches::DispatchPolicy;
+use crate::workflow::evidence_templates::EvidenceTemplates;
+use crate::workflow::field_tests::FindingPolicy;
+use crate::workflow::ladder::LadderPolicy;
 use crate::workflow::limits::LimitPolicy;
 use crate::workflow::policies::Policy;
 use crate::workflow::replies::ForbiddenExpressions;
+use crate::workflow::reviews::ReviewTemplate;
 use crate::workflow::revisits::{FalseReturnPolicy, RevisitPolicy};
 use callout_storage::policies::PolicyVersion;
 use callout_storage::{Page, StorageError, Tx};
@@ -68,6 +74,12 @@ policies! {
     ForbiddenExpressions,
     LimitPolicy,
     RevisitPolicy,
+    BuildDemandPolicy,
+    WorkCalendar,
+    EvidenceTemplates,
+    FindingPolicy,
+    LadderPolicy,
+    ReviewTemplate,
 }
 
 /// The names of all kinds.

@@ -12,7 +12,7 @@ use crate::app::error::{AppError, AppResult};
 use crate::app::field_tests::FieldTestSeen;
 use crate::app::reviews::ReviewVerdict;
 use crate::workflow::field_tests::TestFinding;
-use crate::workflow::reviews::{PlanKind, ReviewPlan};
+use crate::workflow::reviews::{PlanKind, ReturnReasons, ReviewPlan, SectionAnswer};
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
@@ -22,12 +22,16 @@ use callout_storage::photos::{Photo, PhotoState};
 use callout_storage::reviews::{Review, ReviewDecision};
 use callout_storage::sample_blocks::SampleBlock;
 use callout_sync_protocol::commands::{AffectedService, Findings};
+use callout_sync_protocol::evidence::{EvidenceItem, EvidenceKind};
 use callout_sync_protocol::ids::{DeviceId, FieldTestId, PhotoId, UserId, WorkOrderId};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::photos::PhotoPurpose;
 use callout_sync_protocol::problem::Rejection;
 use callout_sync_protocol::samples::{BlockHash, KpiReport};
 use callout_sync_protocol::time::Timestamp;
+use callout_sync_protocol::volte_walkthrough::{
+    VolteAnswer, VolteConclusion, VolteQuestion, VolteStage, VolteWalkthrough,
+};
 use callout_sync_protocol::work_orders::NetworkGeneration;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -102,6 +106,57 @@ pub struct FindingsView {
     contact_left: bool,
     /// The customer was told of the revisit call.
     revisit_announced: bool,
+    /// The VoLTE walk, where one was made (R-TEST-4).
+    volte: Option<VolteView>,
+}
+
+/// A VoLTE walk: what was asked and answered, in order, and what it concludes.
+#[derive(Serialize, ToSchema)]
+pub struct VolteView {
+    /// Question by question.
+    answers: Vec<VolteAnswerView>,
+    /// The first stage at which something is wrong, such as `access_fails`; absent while the walk is not finished.
+    #[schema(value_type = Option<String>)]
+    conclusion: Option<VolteConclusion>,
+    /// The conclusion in Chinese.
+    conclusion_zh: Option<&'static str>,
+}
+
+/// An answer of a VoLTE walk.
+#[derive(Serialize, ToSchema)]
+pub struct VolteAnswerView {
+    /// Which question, such as `calls_dropped`.
+    #[schema(value_type = String)]
+    question: VolteQuestion,
+    /// `registration`, `access`, `drop`, `quality` or `fallback`.
+    #[schema(value_type = String)]
+    stage: VolteStage,
+    /// The question in English.
+    text: &'static str,
+    /// The question in Chinese.
+    text_zh: &'static str,
+    /// 0 no, 1 yes; or the number.
+    value: u32,
+}
+
+impl From<VolteWalkthrough> for VolteView {
+    fn from(walk: VolteWalkthrough) -> Self {
+        let answer = |answer: VolteAnswer| {
+            let asked = answer.question.text();
+            VolteAnswerView {
+                question: answer.question,
+                stage: asked.stage,
+                text: asked.text_en,
+                text_zh: asked.text_zh,
+                value: answer.value,
+            }
+        };
+        Self {
+            answers: walk.answers.into_iter().map(answer).collect(),
+            conclusion: walk.conclusion,
+            conclusion_zh: walk.conclusion.map(VolteConclusion::name_zh),
+        }
+    }
 }
 
 impl From<Findings> for FindingsView {
@@ -120,6 +175,7 @@ impl From<Findings> for FindingsView {
             pressing_need: findings.pressing_need,
             contact_left: findings.contact_left,
             revisit_announced: findings.revisit_announced,
+            volte: findings.volte.map(VolteView::from),
         }
     }
 }
@@ -214,8 +270,95 @@ pub struct ReviewView {
     kind: Option<String>,
     /// Which hand-in it judged, from 1.
     submission_number: u32,
+    /// The template's codes of the reasons.
+    reason_codes: Vec<String>,
+    /// The template's sections as answered: `{section, assessment, note}`.
+    #[schema(value_type = Vec<Object>)]
+    sections: serde_json::Value,
+    /// Why a test that lacks evidence was good enough.
+    evidence_accepted_because: Option<String>,
+    /// The step of the ladder that comes next, by its key.
+    ladder_step: Option<String>,
     /// When.
     created_at: Timestamp,
+}
+
+/// An item of the evidence checklist (R-TEST-1, R-TEST-4).
+#[derive(Serialize, ToSchema)]
+pub struct EvidenceItemView {
+    /// `samples`, `photos`, `volte_walkthrough` or `test_calls`.
+    #[schema(value_type = String)]
+    kind: EvidenceKind,
+    /// Of whose network.
+    operator: Option<Operator>,
+    /// Showing what; absent: anything.
+    #[schema(value_type = Option<String>)]
+    purpose: Option<PhotoPurpose>,
+    /// How much there must be.
+    required: u64,
+    /// How much there is.
+    present: u64,
+    /// There is enough, or the tester said why not.
+    is_met: bool,
+    /// Why it is lacking, in the tester's words.
+    excuse: Option<String>,
+    /// The item in English.
+    text: String,
+    /// The item in Chinese.
+    text_zh: String,
+}
+
+impl From<EvidenceItem> for EvidenceItemView {
+    fn from(item: EvidenceItem) -> Self {
+        Self {
+            kind: item.kind,
+            operator: item.operator,
+            purpose: item.purpose,
+            required: item.required,
+            present: item.present,
+            is_met: item.is_met(),
+            text: item.text_en(),
+            text_zh: item.text_zh(),
+            excuse: item.excuse,
+        }
+    }
+}
+
+/// Something remarkable that the server found by itself (R-REVIEW-1).
+#[derive(Serialize, ToSchema)]
+pub struct FindingView {
+    /// Names it, such as `out_of_area`; never changes its meaning.
+    code: &'static str,
+    /// What it is, in English.
+    title: &'static str,
+    /// What it is, in Chinese.
+    title_zh: &'static str,
+    /// What was found with its figures, in English.
+    text: String,
+    /// What was found with its figures, in Chinese.
+    text_zh: String,
+    /// The figures, and what they are of: `operator`, `photo_id`, `samples` …
+    #[schema(value_type = Object)]
+    figures: serde_json::Value,
+}
+
+impl From<TestFinding> for FindingView {
+    fn from(finding: TestFinding) -> Self {
+        let title = finding.title();
+        // A finding is an object of plain values; should it ever not be, its words still say what was found.
+        let mut figures = serde_json::to_value(&finding).unwrap_or_default();
+        if let Some(fields) = figures.as_object_mut() {
+            fields.remove("kind");
+        }
+        Self {
+            code: title.code,
+            title: title.title_en,
+            title_zh: title.title_zh,
+            text: finding.text_en(),
+            text_zh: finding.text_zh(),
+            figures,
+        }
+    }
 }
 
 /// A field test.
@@ -256,9 +399,14 @@ pub struct FieldTestView {
     photos: Vec<PhotoView>,
     /// The operators side by side, over the blocks that count.
     operators: Vec<OperatorKpiView>,
-    /// What the server finds remarkable, once it is handed in; each has a `kind`.
-    #[schema(value_type = Vec<Object>)]
-    automatic_findings: Vec<TestFinding>,
+    /// What the server finds remarkable, once it is handed in.
+    automatic_findings: Vec<FindingView>,
+    /// False while a job has yet to open a large test's blocks: what they tell of movement is not among the findings then.
+    findings_are_complete: bool,
+    /// The code of the template of what it must have; absent where there is none for it.
+    evidence_template: Option<String>,
+    /// What it must have, and what of that is here and counts.
+    evidence: Vec<EvidenceItemView>,
     /// Its reviews, oldest first.
     reviews: Vec<ReviewView>,
     /// The tester's last arrival for the order, compared with the appointment (R-VISIT-1).
@@ -278,6 +426,16 @@ pub struct FieldTestList {
 pub enum ReviewBody {
     /// The test is good; the plan.
     Approve {
+        /// The template's sections, as far as they were answered (`GET /v1/policies/review_template`).
+        #[serde(default)]
+        #[schema(value_type = Vec<Object>)]
+        sections: Vec<SectionAnswer>,
+        /// The step of the ladder that comes next, by its key.
+        #[serde(default)]
+        ladder_step: Option<String>,
+        /// Why a test that lacks evidence is good enough; required then.
+        #[serde(default)]
+        evidence_accepted_because: Option<String>,
         /// Quick relief now.
         quick_relief: String,
         /// The cure later.
@@ -289,7 +447,11 @@ pub enum ReviewBody {
     },
     /// The test is not.
     SendBack {
-        /// Why, for the tester to read.
+        /// Reasons of the template, by their codes (`GET /v1/policies/review_template`).
+        #[serde(default)]
+        reason_codes: Vec<String>,
+        /// Why, in words, for the tester to read; needed where no code is given, and beside codes that ask for words.
+        #[serde(default)]
         reasons: Vec<String>,
     },
 }
@@ -347,12 +509,17 @@ fn review_view(review: Review) -> ReviewView {
         cure: review.cure,
         kind: review.rung,
         submission_number: review.submission_number,
+        reason_codes: review.reason_codes,
+        sections: review.sections,
+        evidence_accepted_because: review.evidence_accepted_because,
+        ladder_step: review.ladder_step,
         created_at: review.created_at,
     }
 }
 
 fn field_test_view(seen: FieldTestSeen) -> FieldTestView {
-    let FieldTestSeen { test, blocks, missing_blocks, photos, operators, automatic_findings, reviews, arrival } = seen;
+    let FieldTestSeen { test, blocks, missing_blocks, photos, operators, automatic_findings, reviews, arrival, .. } =
+        seen;
     let missing_operators = test.submission.into_iter().flat_map(|submission| submission.missing_operators);
     FieldTestView {
         id: test.id,
@@ -373,7 +540,10 @@ fn field_test_view(seen: FieldTestSeen) -> FieldTestView {
         missing_blocks,
         photos: photos.into_iter().map(photo_view).collect(),
         operators: operators.into_iter().map(|(operator, kpi)| OperatorKpiView { operator, kpi }).collect(),
-        automatic_findings,
+        automatic_findings: automatic_findings.into_iter().map(FindingView::from).collect(),
+        findings_are_complete: seen.findings_are_complete,
+        evidence_template: seen.evidence_template.map(|template| template.code),
+        evidence: seen.checklist.into_iter().map(EvidenceItemView::from).collect(),
         reviews: reviews.into_iter().map(review_view).collect(),
         arrival: arrival.map(ArrivalView::from),
     }
@@ -449,10 +619,19 @@ async fn field_test_review(
     body: web::Json<ReviewBody>,
 ) -> AppResult<HttpResponse> {
     let verdict = match body.into_inner() {
-        ReviewBody::Approve { quick_relief, cure, kind } => {
-            ReviewVerdict::Approve(ReviewPlan { quick_relief, cure, kind, ladder_step: None })
+        ReviewBody::Approve { quick_relief, cure, kind, sections, ladder_step, evidence_accepted_because } => {
+            ReviewVerdict::Approve(ReviewPlan {
+                quick_relief,
+                cure,
+                kind,
+                ladder_step,
+                evidence_accepted_because,
+                sections,
+            })
         }
-        ReviewBody::SendBack { reasons } => ReviewVerdict::SendBack(reasons),
+        ReviewBody::SendBack { reason_codes, reasons } => {
+            ReviewVerdict::SendBack(ReturnReasons { codes: reason_codes, words: reasons })
+        }
     };
     let seen = blocking(move || app.field_test_review(&caller, *id, &verdict)).await?;
     Ok(HttpResponse::Ok().json(field_test_view(seen)))

@@ -10,6 +10,7 @@ use crate::app::ladder_steps::{LadderSeen, StepRecord};
 use crate::workflow::ladder::{LadderEvidence, StepOutcome};
 use actix_web::{HttpResponse, web};
 use callout_sync_protocol::ids::{FieldTestId, PhotoId, UserId, WorkOrderId};
+use callout_sync_protocol::samples::Technology;
 use callout_sync_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -64,6 +65,10 @@ pub struct StepView {
     name: String,
     /// The name in Chinese.
     name_zh: String,
+    /// The kinds of evidence that count for it: `field_test`, `photo`, `reference`.
+    evidence_kinds: Vec<&'static str>,
+    /// How many pieces of these there must be.
+    evidence_at_least: u8,
     /// How it came out.
     outcome: Option<String>,
     /// What shows it.
@@ -79,6 +84,9 @@ pub struct StepView {
 /// An order's ladder.
 #[derive(Serialize, ToSchema)]
 pub struct LadderView {
+    /// For which technology: `gsm`, `umts`, `lte` or `nr`. An order keeps the ladder with which its climb began.
+    #[schema(value_type = String)]
+    technology: Technology,
     /// The twelve steps, lowest first.
     steps: Vec<StepView>,
     /// The key of what comes next, if anything.
@@ -95,6 +103,8 @@ fn view(seen: LadderSeen) -> LadderView {
             rung: row.step.rung.to_string(),
             name: row.step.name_en,
             name_zh: row.step.name_zh,
+            evidence_kinds: row.step.evidence.kinds.iter().map(|kind| kind.as_str()).collect(),
+            evidence_at_least: row.step.evidence.at_least,
             recorded_by: row.record.as_ref().map(|record| record.recorded_by),
             recorded_at: row.record.as_ref().map(|record| record.recorded_at),
             reason: row.record.as_ref().map(|record| record.reason.clone()),
@@ -102,7 +112,7 @@ fn view(seen: LadderSeen) -> LadderView {
             outcome: row.record.map(|record| record.outcome),
         })
         .collect();
-    LadderView { steps, next: seen.next }
+    LadderView { technology: seen.technology, steps, next: seen.next }
 }
 
 /// An order's ladder (R-LADDER-1).

@@ -3,6 +3,7 @@
 pub mod appointments;
 pub mod appraisal_marks;
 pub mod branch_questions;
+pub mod build_demands;
 pub mod candidates;
 pub mod chases;
 pub mod complaints;
@@ -25,6 +26,7 @@ pub mod problem;
 pub mod quarantine;
 pub mod regions;
 pub mod replies;
+pub mod review_meetings;
 pub mod revisits;
 pub mod routes;
 pub mod samples_csv;
@@ -79,6 +81,8 @@ pub fn nouns() -> Vec<Noun> {
         follow_ups,
         handoffs,
         ladder_steps,
+        build_demands,
+        review_meetings,
         replies,
         revisits,
         tracking_tickets,

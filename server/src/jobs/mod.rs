@@ -10,7 +10,7 @@ use crate::photos::service::PhotoService;
 use crate::workflow::revisits::{RevisitCommand, RevisitFacts, RevisitState, revisit_transition};
 use callout_storage::Tx;
 use callout_storage::jobs::Job;
-use callout_sync_protocol::ids::RevisitId;
+use callout_sync_protocol::ids::{FieldTestId, ReviewMeetingId, RevisitId};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -19,6 +19,10 @@ use uuid::Uuid;
 
 /// A revisit's link ends.
 pub const REVISIT_EXPIRE: &str = "revisit_expire";
+/// A large test's samples are opened, to tell of their movement.
+pub const FIELD_TEST_TRACKS: &str = "field_test_tracks";
+/// The agenda of a resource review meeting is drawn up.
+pub const REVIEW_AGENDA: &str = "review_agenda";
 /// Tombstones, ended refresh tokens and abandoned uploads go.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
@@ -139,6 +143,14 @@ impl Jobs {
             REVISIT_EXPIRE => {
                 let id = RevisitId::from(job.subject_id);
                 crate::http::blocking(move || app.revisit_expire(id)).await
+            }
+            FIELD_TEST_TRACKS => {
+                let id = FieldTestId::from(job.subject_id);
+                crate::http::blocking(move || app.field_test_tracks_compute(id)).await
+            }
+            REVIEW_AGENDA => {
+                let id = ReviewMeetingId::from(job.subject_id);
+                crate::http::blocking(move || app.review_agenda_draw(id)).await
             }
             HOUSEKEEPING => self.housekeep().await,
             other => Err(AppError::internal(format!("no such job: {other}"))),

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::app::access::Caller;
 use crate::app::error::{AppError, AppResult};
 use crate::app::events::{EventDraft, Subject};
+use crate::app::field_tests::perceptual_hash;
 use bytes::Bytes;
 use callout_storage::photo_uploads::{PhotoUpload, UploadPart};
 use callout_storage::photos::{Photo, PhotoState};
@@ -365,6 +366,9 @@ impl PhotoService {
                     // The sync decides whether a photo counts, maybe at this very moment: that stays as the row has it.
                     let (standing, standing_reason) = (row.standing, row.standing_reason);
                     tx.photo_update(&Photo { standing, standing_reason, ..photo.clone() })?;
+                    if let Some(hash) = perceptual_hash(&photo).filter(|_| photo.state == PhotoState::Stored) {
+                        tx.photo_hash_put(photo.id, photo.work_order_id, hash)?;
+                    }
                     tx.photo_upload_delete(photo.id)?;
                     app.event_append(tx, event.clone())?;
                     Ok(true)

@@ -4,7 +4,9 @@
 //! 国务院办公厅关于2026年部分节假日安排的通知 of 2025-11-04). Each autumn's notice brings the next year: an administrator adds it. A
 //! year without data counts Monday to Friday, and [`WorkCalendar::covers`] says so. What does not belong here: limits (`limits`).
 
+use crate::workflow::policies::Policy;
 use crate::workflow::{DAY_MICROS, MINUTE_MICROS};
+use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,6 +148,14 @@ impl Default for WorkCalendar {
             calendar.makeup_workdays.extend(makeup.iter().filter_map(|d| d.parse::<Day>().ok()));
         }
         calendar
+    }
+}
+
+impl Policy for WorkCalendar {
+    const KIND: &'static str = "calendar";
+
+    fn check(&self) -> Result<(), Rejection> {
+        self.validate().map_err(|error| Rejection::new(ProblemType::InvalidField, error.to_string()))
     }
 }
 

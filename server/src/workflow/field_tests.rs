@@ -4,9 +4,11 @@
 //! (`callout_sync_protocol::samples`), the tester's own findings (`commands::Findings`).
 
 use crate::workflow::places::distance_m;
-use crate::workflow::{HOUR_MICROS, MINUTE_MICROS};
+use crate::workflow::policies::Policy;
+use crate::workflow::{HOUR_MICROS, MINUTE_MICROS, refuse};
 use callout_sync_protocol::ids::{PhotoId, WorkOrderId};
 use callout_sync_protocol::operators::Operator;
+use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::samples::kpi::TechnologyKpis;
 use callout_sync_protocol::samples::{Position, Sample, SampleKpis};
 use callout_sync_protocol::time::Timestamp;
@@ -32,6 +34,30 @@ pub struct FindingPolicy {
     pub same_photo_bits: u32,
 }
 
+/// The most differing bits for which the index finds every lookalike (storage says the same; a test compares).
+pub const MAX_SAME_PHOTO_BITS: u32 = 7;
+
+impl Policy for FindingPolicy {
+    const KIND: &'static str = "finding_thresholds";
+
+    fn check(&self) -> Result<(), Rejection> {
+        for (field, value, minimum, maximum) in [
+            ("area_radius_m", u64::from(self.area_radius_m), 1, 100_000),
+            ("inside_percent", u64::from(self.inside_percent), 0, 100),
+            ("min_samples", self.min_samples, 1, 1_000_000),
+            ("max_speed_kmh", u64::from(self.max_speed_kmh), 1, 2_000),
+            ("min_jump_m", u64::from(self.min_jump_m), 1, 100_000),
+            ("photo_slack_minutes", u64::from(self.photo_slack_minutes), 0, 7 * 24 * 60),
+            ("same_photo_bits", u64::from(self.same_photo_bits), 0, u64::from(MAX_SAME_PHOTO_BITS)),
+        ] {
+            if !(minimum..=maximum).contains(&value) {
+                return refuse(ProblemType::InvalidField, format!("{field}: must be {minimum} to {maximum}"));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Default for FindingPolicy {
     fn default() -> Self {
         Self {
@@ -47,7 +73,7 @@ impl Default for FindingPolicy {
 }
 
 /// What is known of one operator's samples. Built sample by sample, in the order of capture, in constant memory.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OperatorTrack {
     /// Whose network.
     pub operator: Operator,
@@ -148,6 +174,12 @@ fn accuracy_m(position: Position) -> f64 {
     f64::from(position.accuracy_m.unwrap_or(0))
 }
 
+/// Whether a perceptual hash tells pictures apart at all: a wall, a dark cellar or an even sky has hardly an outline, and its hash
+/// is nearly all zeros or all ones.
+pub fn picture_is_telling(perceptual_hash: u64) -> bool {
+    (8..=56).contains(&perceptual_hash.count_ones())
+}
+
 /// What is known of a photo.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhotoEvidence {
@@ -157,6 +189,10 @@ pub struct PhotoEvidence {
     pub captured_at: Timestamp,
     /// Where, if known.
     pub position: Option<Position>,
+    /// When, by what the camera wrote into the file.
+    pub camera_taken_at: Option<Timestamp>,
+    /// Where, by what the camera wrote into the file.
+    pub camera_position: Option<Position>,
     /// Photos of other orders that may be the same picture: the order, and how many bits of the perceptual hash differ.
     pub lookalikes: Vec<(WorkOrderId, u32)>,
 }
@@ -245,12 +281,28 @@ pub enum TestFinding {
         /// Which.
         photo_id: PhotoId,
     },
+    /// The camera's own time (EXIF) lies outside the visit.
+    CameraTimeOff {
+        /// Which.
+        photo_id: PhotoId,
+        /// Minutes outside the visit.
+        minutes: i64,
+    },
+    /// The camera's own position (EXIF) lies elsewhere.
+    CameraPlaceOff {
+        /// Which.
+        photo_id: PhotoId,
+        /// Whole metres from the complaint's place.
+        distance_m: u64,
+    },
     /// The same picture belongs to another order.
     PhotoUsedElsewhere {
         /// Which.
         photo_id: PhotoId,
         /// The other order.
         work_order_id: WorkOrderId,
+        /// How many bits of the perceptual hashes differ, of 64.
+        differing_bits: u32,
     },
 }
 
@@ -307,30 +359,44 @@ fn photo_findings(
     findings: &mut Vec<TestFinding>,
 ) {
     let photo_id = photo.id;
-    let slack = i64::from(policy.photo_slack_minutes) * MINUTE_MICROS;
-    // Without an arrival, a day before the submission is the earliest that makes sense.
-    let earliest = evidence.arrived_at.map_or(-24 * HOUR_MICROS, |at| at.micros_since(evidence.submitted_at) - slack);
-    let offset = photo.captured_at.micros_since(evidence.submitted_at);
-    let outside = if offset < earliest { earliest - offset } else { offset - slack };
-    if outside > 0 {
-        findings.push(TestFinding::PhotoTimeOff { photo_id, minutes: outside / MINUTE_MICROS + 1 });
+    if let Some(minutes) = minutes_outside(photo.captured_at, evidence, policy) {
+        findings.push(TestFinding::PhotoTimeOff { photo_id, minutes });
     }
-    if let Some(position) = photo.position {
-        if position.is_mock {
-            findings.push(TestFinding::PhotoMocked { photo_id });
-        }
-        if let Some(place) = evidence.complaint_position {
-            let distance = distance_m(place, position);
-            if distance > f64::from(policy.area_radius_m) + accuracy_m(position) {
-                findings.push(TestFinding::PhotoPlaceOff { photo_id, distance_m: distance as u64 });
-            }
-        }
+    if photo.position.is_some_and(|position| position.is_mock) {
+        findings.push(TestFinding::PhotoMocked { photo_id });
+    }
+    if let Some(distance_m) = metres_outside(photo.position, evidence, policy) {
+        findings.push(TestFinding::PhotoPlaceOff { photo_id, distance_m });
+    }
+    if let Some(minutes) = photo.camera_taken_at.and_then(|at| minutes_outside(at, evidence, policy)) {
+        findings.push(TestFinding::CameraTimeOff { photo_id, minutes });
+    }
+    if let Some(distance_m) = metres_outside(photo.camera_position, evidence, policy) {
+        findings.push(TestFinding::CameraPlaceOff { photo_id, distance_m });
     }
     for (work_order_id, bits) in &photo.lookalikes {
         if *bits <= policy.same_photo_bits {
-            findings.push(TestFinding::PhotoUsedElsewhere { photo_id, work_order_id: *work_order_id });
+            let (work_order_id, differing_bits) = (*work_order_id, *bits);
+            findings.push(TestFinding::PhotoUsedElsewhere { photo_id, work_order_id, differing_bits });
         }
     }
+}
+
+/// Minutes by which an instant lies outside the visit and its slack; `None` inside.
+fn minutes_outside(at: Timestamp, evidence: &TestEvidence, policy: &FindingPolicy) -> Option<i64> {
+    let slack = i64::from(policy.photo_slack_minutes) * MINUTE_MICROS;
+    // Without an arrival, a day before the submission is the earliest that makes sense.
+    let earliest = evidence.arrived_at.map_or(-24 * HOUR_MICROS, |at| at.micros_since(evidence.submitted_at) - slack);
+    let offset = at.micros_since(evidence.submitted_at);
+    let outside = if offset < earliest { earliest - offset } else { offset - slack };
+    (outside > 0).then_some(outside / MINUTE_MICROS + 1)
+}
+
+/// Whole metres from the complaint's place, for what lies outside its area; `None` inside, and where a place is not known.
+fn metres_outside(position: Option<Position>, evidence: &TestEvidence, policy: &FindingPolicy) -> Option<u64> {
+    let (place, position) = evidence.complaint_position.zip(position)?;
+    let distance = distance_m(place, position);
+    (distance > f64::from(policy.area_radius_m) + accuracy_m(position)).then_some(distance as u64)
 }
 
 /// One operator's figures, whoever computed them.

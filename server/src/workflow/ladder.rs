@@ -3,6 +3,8 @@
 //! Records are appended, never edited; the last one of a step counts. What does not belong here: the default steps
 //! (`ladder_defaults`), deadlines (`limits`).
 
+use crate::workflow::ladder_defaults::default_ladder;
+use crate::workflow::policies::Policy;
 use crate::workflow::{refuse, required_text};
 use callout_sync_protocol::ids::{FieldTestId, PhotoId};
 use callout_sync_protocol::problem::{ProblemType, Rejection};
@@ -40,6 +42,48 @@ pub struct LadderStep {
     pub name_en: String,
     /// The name in Chinese.
     pub name_zh: String,
+    /// What must show how it came out (R-LADDER-2).
+    #[serde(default)]
+    pub evidence: EvidenceRequirement,
+}
+
+named_enum! {
+    /// A kind of evidence for a step.
+    LadderEvidenceKind {
+        /// A field test of the order.
+        FieldTest = "field_test" / "现场测试",
+        /// A photo of the order.
+        Photo = "photo" / "照片",
+        /// A document or change request elsewhere.
+        Reference = "reference" / "单据或变更编号",
+    }
+}
+
+/// What must show how a step came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvidenceRequirement {
+    /// The kinds that count; others may stand beside them.
+    pub kinds: Vec<LadderEvidenceKind>,
+    /// How many pieces of these kinds there must be.
+    pub at_least: u8,
+}
+
+impl Default for EvidenceRequirement {
+    /// One piece, of any kind.
+    fn default() -> Self {
+        Self { kinds: LadderEvidenceKind::ALL.to_vec(), at_least: 1 }
+    }
+}
+
+/// Most pieces of evidence that a ladder may ask for.
+const MAX_EVIDENCE_REQUIRED: u8 = 10;
+
+impl EvidenceRequirement {
+    fn is_met(&self, evidence: &[LadderEvidence]) -> bool {
+        let counting = evidence.iter().filter(|evidence| self.kinds.contains(&evidence.kind())).count();
+        counting >= usize::from(self.at_least)
+    }
 }
 
 /// The steps of one technology, in order.
@@ -67,6 +111,11 @@ pub enum LadderError {
     /// The rungs are out of order, or building begins at another step than the tenth.
     #[error("steps: step {0} stands on the wrong rung; nine optimise or retrofit, in this order, then three build")]
     WrongRung(usize),
+    /// A step that nothing could show, or that asks for too much.
+    #[error(
+        "steps: step {0} must name kinds of evidence, and ask for 1 to {MAX_EVIDENCE_REQUIRED} pieces (R-LADDER-2)"
+    )]
+    WrongEvidence(usize),
 }
 
 impl Ladder {
@@ -93,6 +142,10 @@ impl Ladder {
                 return Err(LadderError::WrongRung(number));
             }
             highest = step.rung;
+            let is_askable = (1..=MAX_EVIDENCE_REQUIRED).contains(&step.evidence.at_least);
+            if step.evidence.kinds.is_empty() || !is_askable {
+                return Err(LadderError::WrongEvidence(number));
+            }
         }
         Ok(())
     }
@@ -100,6 +153,48 @@ impl Ladder {
     /// The step of this key.
     pub fn step(&self, key: &str) -> Option<&LadderStep> {
         self.steps.iter().find(|step| step.key == key)
+    }
+}
+
+/// The ladders that a region climbs, one a technology; the default one where none is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LadderPolicy {
+    /// At most one a technology.
+    pub ladders: Vec<Ladder>,
+}
+
+impl Default for LadderPolicy {
+    fn default() -> Self {
+        Self { ladders: Technology::ALL.map(default_ladder).to_vec() }
+    }
+}
+
+impl Policy for LadderPolicy {
+    const KIND: &'static str = "ladder";
+
+    fn check(&self) -> Result<(), Rejection> {
+        let mut technologies = BTreeSet::new();
+        for (ladder, place) in self.ladders.iter().zip(1..) {
+            ladder
+                .validate()
+                .map_err(|error| Rejection::new(ProblemType::InvalidField, format!("ladders ({place}).{error}")))?;
+            if !technologies.insert(ladder.technology) {
+                return refuse(
+                    ProblemType::InvalidField,
+                    format!("ladders ({place}): the technology has a ladder already"),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LadderPolicy {
+    /// The ladder of a technology.
+    pub fn ladder_of(&self, technology: Technology) -> Ladder {
+        let given = self.ladders.iter().find(|ladder| ladder.technology == technology);
+        given.cloned().unwrap_or_else(|| default_ladder(technology))
     }
 }
 
@@ -137,6 +232,17 @@ pub enum LadderEvidence {
     Photo(PhotoId),
     /// A document or change request elsewhere, by its number or words.
     Reference(String),
+}
+
+impl LadderEvidence {
+    /// What kind it is.
+    pub fn kind(&self) -> LadderEvidenceKind {
+        match self {
+            Self::FieldTest(_) => LadderEvidenceKind::FieldTest,
+            Self::Photo(_) => LadderEvidenceKind::Photo,
+            Self::Reference(_) => LadderEvidenceKind::Reference,
+        }
+    }
 }
 
 /// What was recorded of a step.
@@ -238,10 +344,15 @@ pub fn ladder_record(
     }
     match record.outcome {
         StepOutcome::Solved | StepOutcome::NotEnough | StepOutcome::RuledOut => {
-            if record.evidence.is_empty() {
+            if !step.evidence.is_met(&record.evidence) {
+                let kinds: Vec<&str> = step.evidence.kinds.iter().map(|kind| kind.as_str()).collect();
                 return refuse(
                     ProblemType::LadderEvidenceMissing,
-                    "evidence: name the test, photo or document that shows it (R-LADDER-2)",
+                    format!(
+                        "evidence: name what shows it, at least {} of {} (R-LADDER-2)",
+                        step.evidence.at_least,
+                        kinds.join(", ")
+                    ),
                 );
             }
             required_text("reason", &record.reason)?;

@@ -1,7 +1,7 @@
 //! The default ladder of each technology (R-LADDER-1). The sources name twelve steps without listing them; these are common
 //! practice of radio optimisation, and an administrator replaces them.
 
-use crate::workflow::ladder::{Ladder, LadderStep, Rung};
+use crate::workflow::ladder::{EvidenceRequirement, Ladder, LadderEvidenceKind, LadderStep, Rung};
 use callout_sync_protocol::samples::Technology;
 
 /// (key, rung, English, Chinese), one row a step.
@@ -137,6 +137,16 @@ const GSM: [Row; 12] = [
     ("new_site", Rung::Build, "New site", "新建站点"),
 ];
 
+/// What shows a step by default: a test, or the number of the change; a photo where something can be seen.
+fn evidence_of(key: &str) -> EvidenceRequirement {
+    use LadderEvidenceKind as K;
+    let kinds = match key {
+        "parameters" | "neighbours" | "power" | "interference" | "capacity" => vec![K::FieldTest, K::Reference],
+        _ => vec![K::FieldTest, K::Photo, K::Reference],
+    };
+    EvidenceRequirement { kinds, at_least: 1 }
+}
+
 /// The default ladder of a technology.
 pub fn default_ladder(technology: Technology) -> Ladder {
     let rows = match technology {
@@ -152,6 +162,7 @@ pub fn default_ladder(technology: Technology) -> Ladder {
             rung: *rung,
             name_en: (*name_en).to_owned(),
             name_zh: (*name_zh).to_owned(),
+            evidence: evidence_of(key),
         })
         .collect();
     Ladder { technology, steps }

@@ -53,13 +53,16 @@ macro_rules! named_enum {
 
 pub mod appointments;
 pub mod branch_questions;
+pub mod build_demands;
 pub mod calendar;
 pub mod candidates;
 pub mod clocks;
 pub mod complaints;
 pub mod contacts;
 pub mod dispatches;
+pub mod evidence_templates;
 pub mod field_tests;
+pub mod finding_texts;
 pub mod handoffs;
 pub mod ladder;
 pub mod ladder_defaults;

@@ -6,6 +6,7 @@ use crate::names::{MAX_PAGE, Page, RegionScope, Standing, in_scope, keyset, text
 use crate::schema::{field_tests, work_orders};
 use crate::sql_types::{bind, json_value, row_values};
 use callout_sync_protocol::commands::{BlockCitation, Findings, MissingOperator};
+use callout_sync_protocol::evidence::EvidenceTemplate;
 use callout_sync_protocol::ids::{DeviceId, FieldTestId, PhotoId, UserId, WorkOrderId};
 use callout_sync_protocol::problem::Rejection;
 use callout_sync_protocol::time::Timestamp;
@@ -68,6 +69,8 @@ pub struct FieldTest {
     pub submission_count: u32,
     /// Grows with every change.
     pub version: u64,
+    /// What it had to have when it was handed in last (R-TEST-1).
+    pub evidence_template: Option<EvidenceTemplate>,
 }
 
 impl Tx {
@@ -90,7 +93,8 @@ impl Tx {
                     submission,
                     submitted_at,
                     submission_count,
-                    version
+                    version,
+                    evidence_template
                 ))
                 .on_conflict_do_nothing()
                 .execute(c))
@@ -117,7 +121,8 @@ impl Tx {
                         findings,
                         submission,
                         submitted_at,
-                        submission_count
+                        submission_count,
+                        evidence_template
                     ),
                     field_tests::version.eq(bind(&version)),
                 ))

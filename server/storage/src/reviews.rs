@@ -39,12 +39,22 @@ pub struct Review {
     pub quick_relief: Option<String>,
     /// What is done for good.
     pub cure: Option<String>,
-    /// The rung of the ladder that the plan is on.
+    /// What kind of work the cure is, in the word of the rules (`optimise` …).
     pub rung: Option<String>,
     /// Which hand-in it judged, from 1.
     pub submission_number: u32,
     /// When.
     pub created_at: Timestamp,
+    /// The template's codes of the reasons.
+    pub reason_codes: Vec<String>,
+    /// The template's sections, as the rules have them.
+    pub sections: serde_json::Value,
+    /// The checklist as it stood.
+    pub evidence: serde_json::Value,
+    /// Why a test that lacks evidence was good enough.
+    pub evidence_accepted_because: Option<String>,
+    /// The step of the ladder that comes next, by its key.
+    pub ladder_step: Option<String>,
 }
 
 impl Tx {
@@ -65,7 +75,12 @@ impl Tx {
                     cure,
                     rung,
                     submission_number,
-                    created_at
+                    created_at,
+                    reason_codes,
+                    sections,
+                    evidence,
+                    evidence_accepted_because,
+                    ladder_step
                 ))
                 .execute(c)
         })?;

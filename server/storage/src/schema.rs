@@ -166,6 +166,7 @@ diesel::table! {
         submitted_at -> Nullable<Instant>,
         submission_count -> Count,
         version -> Count,
+        evidence_template -> Nullable<Json>,
     }
 }
 
@@ -252,6 +253,11 @@ diesel::table! {
         rung -> Nullable<Words>,
         submission_number -> Count,
         created_at -> Instant,
+        reason_codes -> Json,
+        sections -> Json,
+        evidence -> Json,
+        evidence_accepted_because -> Nullable<Words>,
+        ladder_step -> Nullable<Words>,
     }
 }
 
@@ -586,6 +592,89 @@ diesel::table! {
         reason -> Words,
         created_by -> Id,
         created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    photo_hashes (photo_id) {
+        photo_id -> Id,
+        work_order_id -> Id,
+        band_0 -> Integer,
+        band_1 -> Integer,
+        band_2 -> Integer,
+        band_3 -> Integer,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    field_test_tracks (field_test_id) {
+        field_test_id -> Id,
+        fingerprint -> Digest,
+        tracks -> Json,
+        computed_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    order_ladders (work_order_id) {
+        work_order_id -> Id,
+        ladder -> Json,
+        begun_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    review_meetings (id) {
+        id -> Id,
+        region_id -> Id,
+        state -> Words,
+        starts_at -> Instant,
+        agenda_at -> Instant,
+        minutes -> Nullable<Words>,
+        closed_by -> Nullable<Id>,
+        closed_at -> Nullable<Instant>,
+        created_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    build_demands (id) {
+        id -> Id,
+        number -> Words,
+        work_order_id -> Id,
+        region_id -> Id,
+        state -> Words,
+        demand -> Words,
+        latitude_e6 -> Integer,
+        longitude_e6 -> Integer,
+        field_tests -> Json,
+        shareable_resources -> Words,
+        affected_customers -> Count,
+        review_meeting_id -> Id,
+        deferred_count -> Count,
+        filed_by -> Id,
+        filed_at -> Instant,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    build_demand_decisions (id) {
+        id -> Id,
+        build_demand_id -> Id,
+        review_meeting_id -> Id,
+        decision -> Words,
+        reason -> Words,
+        decided_by -> Id,
+        decided_at -> Instant,
     }
 }
 

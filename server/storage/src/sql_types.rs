@@ -297,6 +297,7 @@ id_value!(
     ArrivalId,
     BranchQuestionId,
     ChaseId,
+    BuildDemandId,
     CommandId,
     ComplaintId,
     DeviceId,
@@ -310,6 +311,7 @@ id_value!(
     PolicyId,
     RegionId,
     ReplyId,
+    ReviewMeetingId,
     RevisitId,
     SessionId,
     TrackingTicketId,
@@ -329,7 +331,9 @@ word_value!(WorkOrderState);
 
 json_value!(CommandBody);
 json_value!(Findings);
+json_value!(callout_sync_protocol::evidence::EvidenceTemplate);
 json_value!(Rejection);
+json_value!(@codec Vec<FieldTestId>);
 json_value!(@codec Vec<String>);
 json_value!(@codec serde_json::Value);
 

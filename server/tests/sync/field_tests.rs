@@ -5,7 +5,7 @@ use callout_server::app::quarantine::{QuarantinePosition, Quarantined};
 use callout_server::app::reviews::ReviewVerdict;
 use callout_server::http::samples_csv;
 use callout_server::workflow::field_tests::TestFinding;
-use callout_server::workflow::reviews::{PlanKind, ReviewPlan};
+use callout_server::workflow::reviews::{PlanKind, ReturnReasons, ReviewPlan};
 use callout_storage::Standing;
 use callout_storage::field_tests::FieldTestState;
 use callout_storage::photos::PhotoState;
@@ -23,6 +23,8 @@ fn approve() -> ReviewVerdict {
         cure: "a new sector".into(),
         kind: PlanKind::Retrofit,
         ladder_step: None,
+        evidence_accepted_because: Some("one network is enough to see the fault".into()),
+        sections: vec![],
     })
 }
 
@@ -118,7 +120,7 @@ fn a_test_sent_back_is_mended_and_handed_in_again() {
     let office = Office::open();
     let mut phone = office.phone();
     let (order, test) = handed_in(&office, &mut phone);
-    let send_back = ReviewVerdict::SendBack(vec!["no samples indoors".into()]);
+    let send_back = ReviewVerdict::SendBack(ReturnReasons { codes: vec![], words: vec!["no samples indoors".into()] });
     let seen = office.app.field_test_review(&office.lead, test, &send_back).unwrap();
     assert_eq!(seen.test.state, FieldTestState::SentBack);
     let again = office.app.field_test_review(&office.lead, test, &approve()).unwrap_err();

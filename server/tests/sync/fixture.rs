@@ -333,6 +333,7 @@ pub fn findings() -> Findings {
         pressing_need: "尽快恢复通话".into(),
         contact_left: true,
         revisit_announced: true,
+        volte: None,
     }
 }
 

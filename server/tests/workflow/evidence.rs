@@ -150,6 +150,8 @@ fn photos_of_another_time_or_place_or_order() {
         id: PhotoId::NIL,
         captured_at: at(captured_at),
         position,
+        camera_taken_at: None,
+        camera_position: None,
         lookalikes,
     };
     let here = Some(place().position);
@@ -171,7 +173,7 @@ fn photos_of_another_time_or_place_or_order() {
         ),
         (
             photo("2026-11-23T06:30:00Z", here, vec![(work_order_id, 4), (WorkOrderId::NIL, 5)]),
-            vec![F::PhotoUsedElsewhere { photo_id, work_order_id }],
+            vec![F::PhotoUsedElsewhere { photo_id, work_order_id, differing_bits: 4 }],
         ),
     ] {
         let mut test = evidence(three(place().position, 120));

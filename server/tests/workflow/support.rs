@@ -62,6 +62,8 @@ pub fn plan(kind: PlanKind) -> ReviewPlan {
         cure: "tilt the antenna".into(),
         kind,
         ladder_step: Some("antenna".into()),
+        evidence_accepted_because: None,
+        sections: vec![],
     }
 }
 
@@ -174,6 +176,7 @@ fn findings() -> Findings {
         pressing_need: String::new(),
         contact_left: true,
         revisit_announced: true,
+        volte: None,
     }
 }
 

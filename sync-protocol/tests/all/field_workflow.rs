@@ -64,6 +64,7 @@ fn findings() -> CommandBody {
             pressing_need: String::new(),
             contact_left: true,
             revisit_announced: true,
+            volte: None,
         },
     }
 }

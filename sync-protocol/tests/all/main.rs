@@ -7,3 +7,4 @@ mod sample_kpi;
 mod sample_vectors;
 mod support;
 mod sync_vectors;
+mod volte_walkthrough;

@@ -134,6 +134,7 @@ fn commands() -> Vec<Command> {
         pressing_need: "calls that hold".into(),
         contact_left: true,
         revisit_announced: false,
+        volte: None,
     };
     let manifest = PhotoManifest {
         id: id(4, 1),
@@ -229,6 +230,7 @@ fn order(number: u8) -> WorkOrderView {
         utc_offset_minutes: 480,
         rest_hours: None,
         contact_words: None,
+        evidence_template: None,
     }
 }
 

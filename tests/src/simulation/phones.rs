@@ -300,5 +300,6 @@ fn findings() -> Findings {
         pressing_need: "calls that hold".to_owned(),
         contact_left: true,
         revisit_announced: true,
+        volte: None,
     }
 }

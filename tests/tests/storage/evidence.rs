@@ -47,6 +47,7 @@ fn tests_keep_findings_and_submission(storage: &Storage) {
         pressing_need: String::new(),
         contact_left: true,
         revisit_announced: false,
+        volte: None,
     });
     test.submission = Some(Submission {
         blocks: vec![BlockCitation {

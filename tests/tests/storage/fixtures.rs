@@ -156,6 +156,7 @@ pub fn field_test(number: u64, work_order_id: WorkOrderId, tester_id: UserId, de
         submitted_at: None,
         submission_count: 0,
         version: 1,
+        evidence_template: None,
     }
 }
 

@@ -156,6 +156,11 @@ fn reviews_handoffs_and_replies_are_kept_in_order(storage: &Storage) {
         rung: Some("optimise".to_owned()),
         submission_number: 1,
         created_at: at(number as i64),
+        reason_codes: vec!["samples_few".to_owned()],
+        sections: json!([{ "section": "place", "assessment": "good", "note": "" }]),
+        evidence: json!([]),
+        evidence_accepted_because: None,
+        ladder_step: Some("antenna".to_owned()),
     };
     let mut handoff = Handoff {
         id: id(62),

@@ -111,6 +111,7 @@ pub fn order_view(number: u8) -> WorkOrderView {
         utc_offset_minutes: 480,
         rest_hours: None,
         contact_words: None,
+        evidence_template: None,
     }
 }
 
@@ -149,6 +150,7 @@ pub fn findings() -> Findings {
         pressing_need: String::new(),
         contact_left: true,
         revisit_announced: true,
+        volte: None,
     }
 }
 

@@ -15,6 +15,7 @@ use callout_sync_protocol::commands::{AffectedService, ContactOutcome, Findings}
 use callout_sync_protocol::ids::WorkOrderId;
 use callout_sync_protocol::photos::PhotoPurpose;
 use callout_sync_protocol::time::Timestamp;
+use callout_sync_protocol::volte_walkthrough::{VolteQuestion, VolteStep};
 use callout_sync_protocol::work_orders::TimeWindow;
 use std::fs::File;
 use std::io::BufReader;
@@ -95,6 +96,7 @@ pub fn findings(complaint: &Complaint, problem: &str) -> Findings {
         pressing_need: "家中能正常通话 calls that hold at home".to_owned(),
         contact_left: true,
         revisit_announced: true,
+        volte: None,
     }
 }
 
@@ -255,11 +257,34 @@ impl FieldPhone {
         self.phone.photo_add_file(order, path, PhotoRequest::new(purpose)).map(drop).map_err(failed("adding a photo"))
     }
 
+    /// Answers the VoLTE walk where the order's template asks for it (R-TEST-4): registered, and one call of ten drops.
+    fn volte_walk(&mut self, order: WorkOrderId) -> Result<(), PhoneError> {
+        let template = self.phone.order(order)?.view.evidence_template;
+        if !template.is_some_and(|template| template.needs_volte_walkthrough) {
+            return Ok(());
+        }
+        while let VolteStep::Ask { question, .. } = self.phone.volte_next(order)? {
+            let value = match question.question {
+                VolteQuestion::SimService
+                | VolteQuestion::HandsetSupport
+                | VolteQuestion::SettingsOn
+                | VolteQuestion::Registered
+                | VolteQuestion::CallsDropped => 1,
+                VolteQuestion::CallsAttempted => 10,
+                VolteQuestion::CallsNotSetUp | VolteQuestion::CallsFellBack => 0,
+                VolteQuestion::MosHundredths => 372,
+            };
+            self.phone.volte_answer(order, question.question, value)?;
+        }
+        Ok(())
+    }
+
     /// Records the findings and hands the test in.
     ///
     /// # Errors
     /// When the rules do not allow it.
     pub fn submit(&mut self, order: WorkOrderId, findings: Findings) -> CommandResult {
+        self.volte_walk(order).map_err(failed("the VoLTE walk"))?;
         self.phone.findings_record(order, findings).map_err(failed("recording findings"))?;
         self.phone.submit(order, Vec::new()).map(drop).map_err(failed("handing in"))
     }

@@ -129,6 +129,24 @@ impl Desk {
         )
     }
 
+    /// Approves a test that lacks evidence, and says why it is good enough.
+    pub fn field_test_approve_lacking(
+        &self,
+        id: Uuid,
+        quick_relief: &str,
+        cure: &str,
+        kind: &str,
+        because: &str,
+    ) -> DeskResult<FieldTest> {
+        self.post(
+            &format!("/v1/field-tests/{id}/review"),
+            &json!({
+                "decision": "approve", "quick_relief": quick_relief, "cure": cure, "kind": kind,
+                "evidence_accepted_because": because,
+            }),
+        )
+    }
+
     /// Sends a test back.
     pub fn field_test_send_back(&self, id: Uuid, reasons: &[&str]) -> DeskResult<FieldTest> {
         self.post(&format!("/v1/field-tests/{id}/review"), &json!({ "decision": "send_back", "reasons": reasons }))

@@ -207,9 +207,21 @@ pub struct FieldTest {
     pub photos: Vec<PhotoView>,
     /// Its figures, operator by operator.
     pub operators: Vec<OperatorKpi>,
+    /// What it must have, and whether it has it.
+    #[serde(default)]
+    pub evidence: Vec<EvidenceView>,
     /// Reviews, oldest first.
     #[serde(default)]
     pub reviews: Vec<Value>,
+}
+
+/// An item of a test's checklist.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EvidenceView {
+    /// `samples`, `photos`, `volte_walkthrough` or `test_calls`.
+    pub kind: String,
+    /// There is enough, or the tester said why not.
+    pub is_met: bool,
 }
 
 /// A handoff.

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::app::access::Caller;
 use crate::app::error::AppResult;
 use crate::workflow::contacts::ContactPolicy;
+use crate::workflow::evidence_templates::EvidenceTemplates;
 use callout_storage::Tx;
 use callout_storage::chases::Chase;
 use callout_storage::complaints::Complaint;
@@ -14,7 +15,8 @@ use callout_sync_protocol::contact_words::ContactWords;
 use callout_sync_protocol::ids::{PhotoId, RegionId, UserId, WorkOrderId};
 use callout_sync_protocol::sync::{Change, Cursor, Directive, SyncRequest};
 use callout_sync_protocol::work_orders::{CustomerContact, LeftReason, WorkOrderView};
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 /// Photos named in one answer; the others are named when these have come.
 const MAX_PHOTOS_WANTED: u32 = 100;
@@ -100,15 +102,26 @@ impl App {
         let extras = self.view_extras(tx, &entries)?;
         let mut changes = Vec::with_capacity(entries.len());
         let (mut number, mut bytes, mut is_cut) = (after, 0, false);
+        // One look for each region of the page.
+        let mut templates: HashMap<Option<RegionId>, EvidenceTemplates> = HashMap::new();
         for (entry, order, complaint) in entries {
             if bytes > MAX_PAGE_BYTES {
                 is_cut = true;
                 break;
             }
             number = entry.number;
+            let region_id = order.region_id;
             let extra = extras.of(&order);
             bytes += text_bytes(&order, &complaint) + extra.notes.len();
-            let change = change_of(&entry, order, complaint, extra, caller.user_id);
+            let mut change = change_of(&entry, order, complaint, extra, caller.user_id);
+            if let Change::Changed { order } = &mut change {
+                let templates = match templates.entry(region_id) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(self.policy::<EvidenceTemplates>(tx, region_id)?),
+                };
+                let rule = templates.template_of(order.symptom, order.generation);
+                order.evidence_template = rule.map(|rule| rule.requires.clone());
+            }
             // Who begins anew has nothing that could leave.
             if resumed.is_some() || matches!(change, Change::Changed { .. }) {
                 changes.push(change);
@@ -196,5 +209,7 @@ fn work_order_view(order: WorkOrder, complaint: Complaint, extra: ViewExtra) -> 
         utc_offset_minutes: order.utc_offset_minutes,
         rest_hours: extra.rest_hours,
         contact_words: extra.contact_words,
+        // Added where the region's templates are at hand.
+        evidence_template: None,
     }
 }

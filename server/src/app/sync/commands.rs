@@ -5,6 +5,7 @@
 
 use super::unit::{HeldTest, SyncUnit};
 use crate::app::error::{AppError, AppResult};
+use crate::app::field_test_tracks::MAX_OPENED_SAMPLES;
 use crate::workflow::appointments::{ArrivalPolicy, ArrivalVerdict, arrival_compare};
 use crate::workflow::contacts::ContactPolicy;
 use callout_storage::command_receipts::CommandReceipt;
@@ -223,7 +224,15 @@ impl SyncUnit<'_> {
                 FieldEffect::TestHandedIn,
                 CommandBody::TestSubmit { field_test_id, blocks, photos, missing_operators },
             ) => {
+                let template = match self.orders.get(&command.work_order_id) {
+                    Some(held) => self.app.evidence_template_of(tx, &held.order)?,
+                    None => None,
+                };
+                if blocks.iter().map(|block| u64::from(block.sample_count)).sum::<u64>() > MAX_OPENED_SAMPLES {
+                    self.app.field_test_tracks_ask(tx, *field_test_id)?;
+                }
                 if let Some(held) = self.tests.get_mut(field_test_id) {
+                    held.test.evidence_template = template;
                     held.test.submission = Some(Submission {
                         blocks: blocks.clone(),
                         photos: photos.clone(),
@@ -321,6 +330,7 @@ impl SyncUnit<'_> {
             submitted_at: None,
             submission_count: 0,
             version: 1,
+            evidence_template: None,
         }
     }
 
