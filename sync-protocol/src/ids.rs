@@ -121,6 +121,10 @@ typed_id!(/// A revisit of a customer.
     RevisitId);
 typed_id!(/// A reply to customer service.
     ReplyId);
+typed_id!(/// A running limit of a complaint.
+    ClockId);
+typed_id!(/// A question that a desk asked the customer.
+    CustomerQuestionId);
 typed_id!(/// An event of the audit trail.
     EventId);
 typed_id!(/// A durable job.

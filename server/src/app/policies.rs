@@ -8,6 +8,8 @@ use super::access::Caller;
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
 use crate::workflow::appointments::ArrivalPolicy;
+use crate::workflow::breaches::BreachCausePolicy;
+use crate::workflow::calendar::WorkCalendar;
 use crate::workflow::candidates::CandidatePolicy;
 use crate::workflow::contacts::ContactPolicy;
 use crate::workflow::dispatches::DispatchPolicy;
@@ -68,6 +70,8 @@ policies! {
     ForbiddenExpressions,
     LimitPolicy,
     RevisitPolicy,
+    WorkCalendar,
+    BreachCausePolicy,
 }
 
 /// The names of all kinds.
@@ -198,6 +202,10 @@ impl App {
                     "kind": kind.name, "region_id": region_id, "version": policy.version, "document": document,
                 })),
             )?;
+            // Running clocks follow another calendar, another share at which to warn (R-LIMIT-1).
+            if [WorkCalendar::KIND, LimitPolicy::KIND].contains(&kind.name) {
+                self.clocks_reckon_later(tx, subject)?;
+            }
             policy_seen(tx, kind, region_id)
         })
     }

@@ -5,7 +5,9 @@ pub mod appraisal_marks;
 pub mod branch_questions;
 pub mod candidates;
 pub mod chases;
+pub mod clocks;
 pub mod complaints;
+pub mod customer_questions;
 pub mod dispatches;
 pub mod extract;
 pub mod field_tests;
@@ -77,6 +79,8 @@ pub fn nouns() -> Vec<Noun> {
         branch_questions,
         appraisal_marks,
         follow_ups,
+        clocks,
+        customer_questions,
         handoffs,
         ladder_steps,
         replies,

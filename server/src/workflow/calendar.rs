@@ -4,7 +4,9 @@
 //! 国务院办公厅关于2026年部分节假日安排的通知 of 2025-11-04). Each autumn's notice brings the next year: an administrator adds it. A
 //! year without data counts Monday to Friday, and [`WorkCalendar::covers`] says so. What does not belong here: limits (`limits`).
 
+use crate::workflow::policies::Policy;
 use crate::workflow::{DAY_MICROS, MINUTE_MICROS};
+use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,6 +151,15 @@ impl Default for WorkCalendar {
     }
 }
 
+/// A year's notice is one new document: an administrator sends the calendar with the year added.
+impl Policy for WorkCalendar {
+    const KIND: &'static str = "calendar";
+
+    fn check(&self) -> Result<(), Rejection> {
+        self.validate().map_err(|error| Rejection::new(ProblemType::InvalidField, error.to_string()))
+    }
+}
+
 impl WorkCalendar {
     /// Monday to Friday, no holidays.
     pub fn weekdays_only() -> Self {
@@ -187,6 +198,12 @@ impl WorkCalendar {
     /// The data for this year is complete; without it, holidays are unknown and only weekends are off.
     pub fn covers(&self, year: i32) -> bool {
         self.years.contains(&year)
+    }
+
+    /// The years between two instants for which there is no data: their public holidays are counted as worked.
+    pub fn uncovered_years(&self, from: Timestamp, until: Timestamp, utc_offset_minutes: i16) -> Vec<i32> {
+        let (first, last) = (Day::of(from, utc_offset_minutes).year(), Day::of(until, utc_offset_minutes).year());
+        (first..=last).filter(|year| !self.covers(*year)).collect()
     }
 
     /// Whether the day is worked.

@@ -53,6 +53,7 @@ macro_rules! named_enum {
 
 pub mod appointments;
 pub mod branch_questions;
+pub mod breaches;
 pub mod calendar;
 pub mod candidates;
 pub mod clocks;

@@ -1,5 +1,6 @@
 //! The desks' rules, tested through their public functions: tables that cite the rules, and random walks that try to break them.
 
+mod breaches;
 mod calendar_and_limits;
 mod complaints;
 mod dispatching;

@@ -4,6 +4,7 @@ mod access;
 mod bad_photos;
 mod bad_requests;
 mod bad_sync;
+mod clocks;
 mod complaints;
 mod desks;
 mod dispatching;

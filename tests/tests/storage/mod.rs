@@ -1,5 +1,6 @@
 //! The store's conformance: one suite, run on SQLite and on PostgreSQL through the store's public functions.
 
+mod clocks;
 mod desk;
 mod evidence;
 mod feeds;
