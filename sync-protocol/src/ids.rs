@@ -125,6 +125,10 @@ typed_id!(/// A demand to the resource review board.
     BuildDemandId);
 typed_id!(/// A weekly resource review meeting.
     ReviewMeetingId);
+typed_id!(/// A running limit of a complaint.
+    ClockId);
+typed_id!(/// A question that a desk asked the customer.
+    CustomerQuestionId);
 typed_id!(/// An event of the audit trail.
     EventId);
 typed_id!(/// A durable job.

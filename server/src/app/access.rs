@@ -101,6 +101,12 @@ actions! {
     RevisitRecord: [CustomerServiceAgent, T1Dispatcher],
     /// Reading tracking tickets.
     TrackingTicketRead: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, RegionalLead, QualityControl, Auditor],
+    /// Reading clocks and the causes of breaches.
+    ClockRead: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, RegionalLead, QualityControl, Auditor],
+    /// Naming the cause of a breach (R-KPI-1).
+    ClockCauseName: [T1Dispatcher, RegionalLead, QualityControl],
+    /// Asking the customer while an order cannot go on, and recording the answer (R-LOCATE-1).
+    CustomerAsk: [CustomerServiceAgent, T1Dispatcher, RegionalLead],
     /// A tester's phone syncing.
     Sync: [FieldTester],
     /// A tester's phone uploading photos.

@@ -178,6 +178,7 @@ impl App {
                 complaint.region_id = self.region_at(tx, position)?.map(|region| region.id);
             }
             tx.complaint_insert(&complaint)?;
+            self.clock_intake(tx, &complaint)?;
             self.event_append(
                 tx,
                 EventDraft::new(Subject::Complaint(complaint.id), "complaint_received").by(caller).detail(json!({
@@ -275,9 +276,12 @@ impl App {
                 complaint.state = ComplaintState::InProgress;
                 let order =
                     self.work_order_open(tx, caller, &complaint, classification.urgency.unwrap_or(Urgency::Normal))?;
+                self.clock_classified(tx, &complaint, None, Some(&order))?;
                 draft = draft.detail(json!({ "class": classification.class.as_str(), "work_order_id": order.id }));
             } else {
                 complaint.state = ComplaintState::Answered;
+                self.clock_classified(tx, &complaint, None, None)?;
+                self.clock_complaint_answered(tx, id)?;
             }
             tx.complaint_update(&mut complaint)?;
             self.event_append(tx, draft)?;

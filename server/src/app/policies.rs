@@ -9,6 +9,7 @@ use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
 use crate::workflow::appointments::ArrivalPolicy;
 use crate::workflow::build_demands::BuildDemandPolicy;
+use crate::workflow::breaches::BreachCausePolicy;
 use crate::workflow::calendar::WorkCalendar;
 use crate::workflow::candidates::CandidatePolicy;
 use crate::workflow::contacts::ContactPolicy;
@@ -80,6 +81,7 @@ policies! {
     FindingPolicy,
     LadderPolicy,
     ReviewTemplate,
+    BreachCausePolicy,
 }
 
 /// The names of all kinds.
@@ -210,6 +212,10 @@ impl App {
                     "kind": kind.name, "region_id": region_id, "version": policy.version, "document": document,
                 })),
             )?;
+            // Running clocks follow another calendar, another share at which to warn (R-LIMIT-1).
+            if [WorkCalendar::KIND, LimitPolicy::KIND].contains(&kind.name) {
+                self.clocks_reckon_later(tx, subject)?;
+            }
             policy_seen(tx, kind, region_id)
         })
     }

@@ -71,7 +71,8 @@ impl App {
         let state = ticket.state.parse().map_err(AppError::internal)?;
         let command = TrackingTicketCommand::StageReply(text.clone());
         let policy = self.tracking_ticket_policy(tx, order.region_id)?;
-        tracking_ticket_transition(state, &command, &self.tracking_ticket_facts(&ticket), &policy)?;
+        let transition = tracking_ticket_transition(state, &command, &self.tracking_ticket_facts(&ticket), &policy)?;
+        self.clocks_follow_ticket(tx, order, &transition.effects)?;
         self.event_append(
             tx,
             EventDraft::new(Subject::WorkOrder(order.id), "tracking_ticket_stage_reply")

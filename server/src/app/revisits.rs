@@ -159,6 +159,8 @@ impl App {
         if transition.effects.contains(&TrackingTicketEffect::FollowUpOpened) {
             self.follow_up_open(tx, order, Some(ticket.id))?;
         }
+        self.clocks_follow_ticket(tx, order, &transition.effects)?;
+        self.complaint_follow_ticket(tx, order, transition.state)?;
         let effects: Vec<String> = transition.effects.iter().map(|effect| format!("{effect:?}")).collect();
         let draft = EventDraft::new(Subject::WorkOrder(order.id), format!("tracking_ticket_{}", command.kind()))
             .detail(

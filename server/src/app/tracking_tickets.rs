@@ -5,7 +5,9 @@ use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
 use crate::workflow::tracking_tickets::{TrackingTicketFacts, TrackingTicketPolicy, TrackingTicketState};
+use callout_storage::complaints::ComplaintState;
 use callout_storage::tracking_tickets::TrackingTicket;
+use callout_storage::work_orders::WorkOrder;
 use callout_storage::{Page, Tx};
 use callout_sync_protocol::ids::{RegionId, TrackingTicketId};
 
@@ -24,6 +26,26 @@ impl App {
             revisit: self.policy(tx, region_id)?,
             forbidden_expressions: self.policy(tx, region_id)?,
         })
+    }
+
+    /// A complaint returned as unresolved ends with its ticket, and is open again with it (R-RETURN-2, R-RETURN-4).
+    pub(crate) fn complaint_follow_ticket(
+        &self,
+        tx: &mut Tx,
+        order: &WorkOrder,
+        state: TrackingTicketState,
+    ) -> AppResult<()> {
+        let state = match state {
+            TrackingTicketState::Open | TrackingTicketState::AwaitingRevisit => ComplaintState::Unresolved,
+            TrackingTicketState::Closed => ComplaintState::Resolved,
+        };
+        let Some(mut complaint) = tx.complaint_by_id(order.complaint_id)? else { return Ok(()) };
+        if complaint.state != state {
+            complaint.state = state;
+            complaint.updated_at = self.env.now();
+            tx.complaint_update(&mut complaint)?;
+        }
+        Ok(())
     }
 
     /// A ticket of the caller's regions.

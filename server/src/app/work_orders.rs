@@ -92,6 +92,8 @@ impl App {
             has_approved_test,
             proposed_tester: self.proposed_tester(tx, order.id)?,
             urgency: order.urgency,
+            waits_for_customer: self.clock_waits_for_customer(tx, order)?,
+            resolved_at: self.work_order_resolved_at(tx, order)?,
             ..WorkOrderFacts::at(self.env.now())
         })
     }
@@ -116,6 +118,7 @@ impl App {
         for effect in &transition.effects {
             self.work_order_effect(tx, order, effect, command, now)?;
         }
+        self.clocks_follow(tx, order, command, &transition.effects, transition.state)?;
         order.state = transition.state;
         order.updated_at = now;
         tx.work_order_update(order)?;
@@ -198,19 +201,16 @@ impl App {
             E::HandoffCancelled => {
                 tx.handoff_cancel_open(order.id, HandoffState::Open.as_str(), HandoffState::Cancelled.as_str())?;
             }
+            // `clocks_follow` moves the clocks, all effects at once.
+            E::ClockPaused | E::ClockResumed | E::ClockReopened | E::ClockStopped | E::PlanDeadlineStarted(_) => {}
             // Written by the noun that commands it, which has the words; or only told by the event.
             E::CustomerAsked
             | E::CustomerAnswerRecorded
-            | E::ClockPaused
-            | E::ClockResumed
-            | E::ClockReopened
-            | E::ClockStopped
             | E::DispatchProposed(_)
             | E::DispatchProposalDropped
             | E::WrongDispatchCounted
             | E::ChaseRecorded
             | E::CoordinationRaised
-            | E::PlanDeadlineStarted(_)
             | E::HandoffOpened(_)
             | E::HandoffClosed
             | E::ReplySent(_)

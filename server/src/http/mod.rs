@@ -6,7 +6,9 @@ pub mod branch_questions;
 pub mod build_demands;
 pub mod candidates;
 pub mod chases;
+pub mod clocks;
 pub mod complaints;
+pub mod customer_questions;
 pub mod dispatches;
 pub mod extract;
 pub mod field_tests;
@@ -79,6 +81,8 @@ pub fn nouns() -> Vec<Noun> {
         branch_questions,
         appraisal_marks,
         follow_ups,
+        clocks,
+        customer_questions,
         handoffs,
         ladder_steps,
         build_demands,

@@ -4,13 +4,14 @@
 //! [`Jobs::run_due`] with a clock of their own; a server calls it in a loop. What does not belong here: rules.
 
 use crate::app::App;
+use crate::app::clocks::{CLOCK_BACK_FILL, CLOCK_CHECK, CLOCK_RECKON};
 use crate::app::error::{AppError, AppResult};
 use crate::app::events::{EventDraft, Subject};
 use crate::photos::service::PhotoService;
 use crate::workflow::revisits::{RevisitCommand, RevisitFacts, RevisitState, revisit_transition};
 use callout_storage::Tx;
 use callout_storage::jobs::Job;
-use callout_sync_protocol::ids::{FieldTestId, ReviewMeetingId, RevisitId};
+use callout_sync_protocol::ids::{ClockId, FieldTestId, ReviewMeetingId, RevisitId};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -95,9 +96,10 @@ impl Jobs {
         Self { app, photos }
     }
 
-    /// Makes sure that housekeeping is due at some time.
+    /// Makes sure that housekeeping is due at some time, and that old complaints get their clocks.
     pub fn prepare(&self) -> AppResult<()> {
         self.app.storage.write("jobs_prepare", |tx| {
+            self.app.clocks_prepare(tx)?;
             let is_waiting = tx.job_list_by_subject(Uuid::nil())?.iter().any(|job| job.finished_at.is_none());
             if is_waiting {
                 return Ok(());
@@ -151,6 +153,18 @@ impl Jobs {
             REVIEW_AGENDA => {
                 let id = ReviewMeetingId::from(job.subject_id);
                 crate::http::blocking(move || app.review_agenda_draw(id)).await
+            }
+            CLOCK_CHECK => {
+                let id = ClockId::from(job.subject_id);
+                crate::http::blocking(move || app.clock_check(id)).await
+            }
+            CLOCK_RECKON => {
+                let (subject, payload) = (job.subject_id, job.payload.clone());
+                crate::http::blocking(move || app.clocks_reckon(subject, &payload)).await
+            }
+            CLOCK_BACK_FILL => {
+                let payload = job.payload.clone();
+                crate::http::blocking(move || app.clocks_back_fill(&payload)).await
             }
             HOUSEKEEPING => self.housekeep().await,
             other => Err(AppError::internal(format!("no such job: {other}"))),

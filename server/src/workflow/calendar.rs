@@ -151,6 +151,7 @@ impl Default for WorkCalendar {
     }
 }
 
+/// A year's notice is one new document: an administrator sends the calendar with the year added.
 impl Policy for WorkCalendar {
     const KIND: &'static str = "calendar";
 
@@ -197,6 +198,12 @@ impl WorkCalendar {
     /// The data for this year is complete; without it, holidays are unknown and only weekends are off.
     pub fn covers(&self, year: i32) -> bool {
         self.years.contains(&year)
+    }
+
+    /// The years between two instants for which there is no data: their public holidays are counted as worked.
+    pub fn uncovered_years(&self, from: Timestamp, until: Timestamp, utc_offset_minutes: i16) -> Vec<i32> {
+        let (first, last) = (Day::of(from, utc_offset_minutes).year(), Day::of(until, utc_offset_minutes).year());
+        (first..=last).filter(|year| !self.covers(*year)).collect()
     }
 
     /// Whether the day is worked.

@@ -1,7 +1,8 @@
 //! Clocks: how much of a limit is used, and why; the history is kept and explained, never edited (R-LIMIT-1, R-INTAKE-5, R-AUDIT-1).
 //!
 //! A clock is a list of entries. It runs from its start, pauses while the customer is waited for, goes on when the order is
-//! reopened, and ends. What does not belong here: how long a limit is (`limits`), timers that fire (`jobs`).
+//! reopened, and ends; its limit may change on the way. What does not belong here: how long a limit is (`limits`), who used the
+//! time (`breaches`), timers that fire (`app::clocks`).
 
 use crate::workflow::calendar::{Day, DayNote, WorkCalendar, plus_micros};
 use crate::workflow::refuse;
@@ -20,6 +21,24 @@ named_enum! {
 }
 
 named_enum! {
+    /// Which limit a clock counts.
+    ClockKind {
+        /// From the complaint to its end, in working days (R-LIMIT-1).
+        Handling = "handling" / "投诉处理时限",
+        /// From the complaint to the first response to the customer (R-INTAKE-5).
+        FirstResponse = "first_response" / "首次响应时限",
+        /// From a complaint through a higher door to the answer through it (R-INTAKE-9).
+        HigherDoor = "higher_door" / "越级投诉答复时限",
+        /// From the submission of a test to its review (R-REVIEW-1).
+        Review = "review" / "测试审核时限",
+        /// From the approval until the plan is passed on (R-LIMIT-2).
+        Plan = "plan" / "方案转派时限",
+        /// From the final reply 'unresolved' until the problem is solved (R-RETURN-2).
+        Tracking = "tracking" / "跟踪单时限",
+    }
+}
+
+named_enum! {
     /// What happened to a clock.
     ClockEvent {
         /// It began to run.
@@ -30,6 +49,8 @@ named_enum! {
         Resumed = "resumed" / "恢复计时",
         /// The order was reopened; the old clock goes on.
         Reopened = "reopened" / "重新打开，继续计时",
+        /// Its limit became another one; it goes on doing what it did.
+        LimitChanged = "limit_changed" / "时限变更",
         /// It ended.
         Stopped = "stopped" / "停止计时",
     }
@@ -45,6 +66,8 @@ pub struct ClockEntry {
     pub event: ClockEvent,
     /// Why, in the words of who caused it.
     pub reason: String,
+    /// The limit in force from here on, in microseconds.
+    pub budget_micros: i64,
 }
 
 /// A limit's clock.
@@ -113,13 +136,22 @@ impl ClockSpan {
 impl Clock {
     /// A clock that runs from `at`.
     pub fn started(at: Timestamp, measure: TimeMeasure, budget_micros: i64, reason: impl Into<String>) -> Self {
-        let entry = ClockEntry { at, event: ClockEvent::Started, reason: reason.into() };
+        let entry = ClockEntry { at, event: ClockEvent::Started, reason: reason.into(), budget_micros };
         Self { measure, budget_micros, history: vec![entry] }
     }
 
     /// What it does now.
     pub fn standing(&self) -> ClockStanding {
-        self.history.last().map_or(ClockStanding::Stopped, |entry| standing_after(entry.event))
+        self.history.iter().fold(ClockStanding::Stopped, |standing, entry| standing_after(entry.event, standing))
+    }
+
+    /// The history as stretches: what began each, what the clock did in it, and when the next began.
+    fn stretches(&self) -> impl Iterator<Item = (&ClockEntry, ClockStanding, Option<Timestamp>)> {
+        let mut standing = ClockStanding::Stopped;
+        self.history.iter().enumerate().map(move |(index, entry)| {
+            standing = standing_after(entry.event, standing);
+            (entry, standing, self.history.get(index + 1).map(|next| next.at))
+        })
     }
 
     /// Appends to the history. An instant before the last entry (the server's clock was set back) counts as that entry's.
@@ -132,7 +164,9 @@ impl Clock {
             (ClockStanding::Running, ClockEvent::Paused | ClockEvent::Stopped)
             | (ClockStanding::Paused, ClockEvent::Resumed | ClockEvent::Stopped | ClockEvent::Reopened)
             | (ClockStanding::Stopped, ClockEvent::Reopened) => true,
-            (ClockStanding::Running, ClockEvent::Started | ClockEvent::Resumed | ClockEvent::Reopened)
+            // By `limit_change`, which says what the new limit is.
+            (ClockStanding::Running | ClockStanding::Paused | ClockStanding::Stopped, ClockEvent::LimitChanged)
+            | (ClockStanding::Running, ClockEvent::Started | ClockEvent::Resumed | ClockEvent::Reopened)
             | (ClockStanding::Paused, ClockEvent::Started | ClockEvent::Paused)
             | (
                 ClockStanding::Stopped,
@@ -145,17 +179,37 @@ impl Clock {
                 format!("the clock is '{standing}'; it cannot be '{event}' now"),
             );
         }
-        let at = self.history.last().map_or(at, |last| at.max(last.at));
-        self.history.push(ClockEntry { at, event, reason: reason.into() });
+        self.append(at, event, reason);
         Ok(())
+    }
+
+    /// Gives the clock another limit; what was used stays used (R-CLASS-2).
+    ///
+    /// # Errors
+    /// `illegal-transition` for a clock that has ended.
+    pub fn limit_change(&mut self, at: Timestamp, budget_micros: i64, why: impl Into<String>) -> Result<(), Rejection> {
+        match self.standing() {
+            ClockStanding::Running | ClockStanding::Paused => {}
+            ClockStanding::Stopped => {
+                return refuse(ProblemType::IllegalTransition, "the clock has ended; its limit cannot change now");
+            }
+        }
+        self.budget_micros = budget_micros.max(0);
+        self.append(at, ClockEvent::LimitChanged, why);
+        Ok(())
+    }
+
+    fn append(&mut self, at: Timestamp, event: ClockEvent, reason: impl Into<String>) {
+        let at = self.history.last().map_or(at, |last| at.max(last.at));
+        self.history.push(ClockEntry { at, event, reason: reason.into(), budget_micros: self.budget_micros });
     }
 
     /// The whole history up to `now`, explained stretch by stretch without a gap.
     pub fn explain(&self, now: Timestamp, calendar: &WorkCalendar, utc_offset_minutes: i16) -> Vec<ClockSpan> {
         let mut spans = Vec::new();
-        for (index, entry) in self.history.iter().enumerate() {
-            let until = self.history.get(index + 1).map_or(now, |next| next.at);
-            match standing_after(entry.event) {
+        for (entry, standing, next_at) in self.stretches() {
+            let until = next_at.unwrap_or(now);
+            match standing {
                 ClockStanding::Running => {
                     running_spans(&mut spans, entry, until, self.measure, calendar, utc_offset_minutes);
                 }
@@ -182,21 +236,46 @@ impl Clock {
         self.reaches_at(i64::try_from(share).unwrap_or(i64::MAX), calendar, utc_offset_minutes)
     }
 
-    /// Whether more than the limit was used by `now`.
+    /// The deadline; of a clock that does not run: what it was when it last ran.
+    pub fn deadline(&self, calendar: &WorkCalendar, utc_offset_minutes: i16) -> Option<Timestamp> {
+        self.last_run().due_at(calendar, utc_offset_minutes)
+    }
+
+    /// When to warn, as [`Clock::deadline`] sees it: at this share of the limit, in percent.
+    pub fn warn_deadline(&self, percent: u8, calendar: &WorkCalendar, utc_offset_minutes: i16) -> Option<Timestamp> {
+        self.last_run().warn_at(percent, calendar, utc_offset_minutes)
+    }
+
+    /// The instant of the breach: the deadline, if the clock ran beyond it. A limit that ended on Friday at midnight is broken on
+    /// Saturday, although no working time has passed since.
+    pub fn breached_at(&self, now: Timestamp, calendar: &WorkCalendar, utc_offset_minutes: i16) -> Option<Timestamp> {
+        let last_run = self.last_run();
+        let ran_until = self.history.get(last_run.history.len()).map_or(now, |entry| entry.at);
+        last_run.due_at(calendar, utc_offset_minutes).filter(|deadline| ran_until > *deadline)
+    }
+
+    /// Whether the clock ran beyond its limit by `now`.
     pub fn is_breached(&self, now: Timestamp, calendar: &WorkCalendar, utc_offset_minutes: i16) -> bool {
-        self.used_micros(now, calendar, utc_offset_minutes) > self.budget_micros
+        self.breached_at(now, calendar, utc_offset_minutes).is_some()
+    }
+
+    /// The history up to the last moment at which it ran, under the limit that it has now.
+    fn last_run(&self) -> Self {
+        let running = self.stretches().enumerate().filter(|(_, (_, standing, _))| *standing == ClockStanding::Running);
+        let length = running.last().map_or(0, |(index, _)| index + 1);
+        let history = self.history.iter().take(length).cloned().collect();
+        Self { measure: self.measure, budget_micros: self.budget_micros, history }
     }
 
     fn reaches_at(&self, target_micros: i64, calendar: &WorkCalendar, utc_offset_minutes: i16) -> Option<Timestamp> {
-        let last = self.history.last()?;
-        match standing_after(last.event) {
+        match self.standing() {
             ClockStanding::Running => {}
             ClockStanding::Paused | ClockStanding::Stopped => return None,
         }
         // Walk the stretches in which it ran; the limit may have been used up in an earlier one.
         let mut left = target_micros;
-        for (index, entry) in self.history.iter().enumerate() {
-            match standing_after(entry.event) {
+        for (entry, standing, next_at) in self.stretches() {
+            match standing {
                 ClockStanding::Running => {}
                 ClockStanding::Paused | ClockStanding::Stopped => continue,
             }
@@ -204,13 +283,13 @@ impl Clock {
                 TimeMeasure::WorkingDays => calendar.plus_working_micros(entry.at, left, utc_offset_minutes),
                 TimeMeasure::AllHours => plus_micros(entry.at, left),
             };
-            match self.history.get(index + 1) {
-                Some(next) if reached > next.at => {
+            match next_at {
+                Some(next_at) if reached > next_at => {
                     left -= match self.measure {
                         TimeMeasure::WorkingDays => {
-                            calendar.working_micros_between(entry.at, next.at, utc_offset_minutes)
+                            calendar.working_micros_between(entry.at, next_at, utc_offset_minutes)
                         }
-                        TimeMeasure::AllHours => next.at.micros_since(entry.at),
+                        TimeMeasure::AllHours => next_at.micros_since(entry.at),
                     };
                 }
                 Some(_) | None => return Some(reached),
@@ -220,8 +299,9 @@ impl Clock {
     }
 }
 
-fn standing_after(event: ClockEvent) -> ClockStanding {
+fn standing_after(event: ClockEvent, before: ClockStanding) -> ClockStanding {
     match event {
+        ClockEvent::LimitChanged => before,
         ClockEvent::Started | ClockEvent::Resumed | ClockEvent::Reopened => ClockStanding::Running,
         ClockEvent::Paused => ClockStanding::Paused,
         ClockEvent::Stopped => ClockStanding::Stopped,

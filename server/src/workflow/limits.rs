@@ -3,7 +3,7 @@
 //! What does not belong here: the running clock (`clocks`), which days are worked (`calendar`).
 
 use crate::workflow::calendar::{Day, WorkCalendar};
-use crate::workflow::clocks::{Clock, TimeMeasure};
+use crate::workflow::clocks::{Clock, ClockKind, TimeMeasure};
 use crate::workflow::complaints::{ComplaintChannel, ComplaintClass};
 use crate::workflow::policies::Policy;
 use crate::workflow::reviews::PlanKind;
@@ -37,6 +37,18 @@ impl LimitClass {
     }
 }
 
+const COMPLAINT_RECEIVED: &str = "complaint received 受理投诉";
+
+/// The limit of a running clock whose complaint becomes a major one (R-CLASS-2): what is left of it shrinks to the policy's
+/// percentage. Nothing that was in time becomes late by that; a complaint that was just taken gets the whole shorter limit.
+pub fn clock_budget_change(policy: &LimitPolicy, budget_micros: i64, used_micros: i64) -> i64 {
+    let left = budget_micros.saturating_sub(used_micros);
+    if left <= 0 {
+        return budget_micros;
+    }
+    used_micros + left / 100 * i64::from(policy.major_percent.min(100))
+}
+
 /// How long things may take. One per region where regions differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -59,6 +71,8 @@ pub struct LimitPolicy {
     pub fault_days: u16,
     /// Days from approval until a retrofit is passed on and ordered (R-LIMIT-2: 3).
     pub retrofit_days: u16,
+    /// Days for which a tracking ticket may live until the problem is solved (R-RETURN-2; a choice: 30).
+    pub tracking_days: u16,
     /// The day of the weekly resource review, 0 = Monday (a choice: Thursday).
     pub review_meeting_weekday: u8,
     /// The minute of the local day at which it begins (a choice: 14:30).
@@ -79,6 +93,7 @@ impl Default for LimitPolicy {
             review_hours: 24,
             fault_days: 2,
             retrofit_days: 3,
+            tracking_days: 30,
             review_meeting_weekday: 3,
             review_meeting_minute: 14 * 60 + 30,
             warn_percent: 80,
@@ -107,6 +122,7 @@ impl Policy for LimitPolicy {
         within("review_hours", self.review_hours.into(), 1, 720)?;
         within("fault_days", self.fault_days.into(), 1, 60)?;
         within("retrofit_days", self.retrofit_days.into(), 1, 60)?;
+        within("tracking_days", self.tracking_days.into(), 1, 366)?;
         within("review_meeting_weekday", self.review_meeting_weekday.into(), 0, 6)?;
         within("review_meeting_minute", self.review_meeting_minute.into(), 0, 24 * 60 - 1)?;
         within("warn_percent", self.warn_percent.into(), 1, 99)
@@ -121,34 +137,85 @@ impl LimitPolicy {
             LimitClass::StaffConduct | LimitClass::Billing => self.conduct_and_billing_working_days,
             LimitClass::Other => self.other_working_days,
         };
-        let full = i64::from(days) * DAY_MICROS;
-        if is_major { full / 100 * i64::from(self.major_percent.min(100)) } else { full }
+        self.on_track(i64::from(days) * DAY_MICROS, is_major)
+    }
+
+    /// The limit of a kind of clock, where it does not depend on the day; `limit_key` is the class of a handling clock, the kind of
+    /// plan of a plan clock.
+    pub fn budget_micros(&self, kind: ClockKind, limit_key: &str, is_major: bool) -> Option<i64> {
+        let days = |count: u16| self.on_track(i64::from(count) * DAY_MICROS, is_major);
+        Some(match kind {
+            ClockKind::Handling => self.handling_micros(limit_key.parse().ok()?, is_major),
+            ClockKind::FirstResponse => i64::from(self.first_response_hours) * HOUR_MICROS,
+            ClockKind::HigherDoor => i64::from(self.higher_door_hours) * HOUR_MICROS,
+            ClockKind::Review => self.on_track(i64::from(self.review_hours) * HOUR_MICROS, is_major),
+            ClockKind::Plan => match limit_key.parse().ok()? {
+                PlanKind::Fault => days(self.fault_days),
+                PlanKind::Retrofit => days(self.retrofit_days),
+                PlanKind::Optimise | PlanKind::Build => return None,
+            },
+            ClockKind::Tracking => days(self.tracking_days),
+        })
+    }
+
+    /// The limit on the track that a complaint is on (R-CLASS-2).
+    fn on_track(&self, full_micros: i64, is_major: bool) -> i64 {
+        if is_major { full_micros / 100 * i64::from(self.major_percent.min(100)) } else { full_micros }
     }
 
     /// The clock for handling a complaint taken at `received_at`.
     pub fn handling_clock(&self, class: LimitClass, is_major: bool, received_at: Timestamp) -> Clock {
         let budget = self.handling_micros(class, is_major);
-        Clock::started(received_at, TimeMeasure::WorkingDays, budget, "complaint received")
+        Clock::started(received_at, TimeMeasure::WorkingDays, budget, COMPLAINT_RECEIVED)
     }
 
     /// The clock for the first response: 24 hours, holidays or not (R-INTAKE-5).
     pub fn first_response_clock(&self, received_at: Timestamp) -> Clock {
         let budget = i64::from(self.first_response_hours) * HOUR_MICROS;
-        Clock::started(received_at, TimeMeasure::AllHours, budget, "complaint received")
+        Clock::started(received_at, TimeMeasure::AllHours, budget, COMPLAINT_RECEIVED)
     }
 
     /// The clock for the answer that is owed through a higher door; none for the ordinary ones (R-INTAKE-9).
     pub fn higher_door_clock(&self, channel: ComplaintChannel, received_at: Timestamp) -> Option<Clock> {
         channel.is_higher_door().then(|| {
             let budget = i64::from(self.higher_door_hours) * HOUR_MICROS;
-            Clock::started(received_at, TimeMeasure::AllHours, budget, "complaint came through a higher door")
+            Clock::started(
+                received_at,
+                TimeMeasure::AllHours,
+                budget,
+                "complaint came through a higher door 经上级渠道投诉",
+            )
         })
     }
 
-    /// The clock for the lead's review (R-REVIEW-1).
-    pub fn review_clock(&self, submitted_at: Timestamp) -> Clock {
-        let budget = i64::from(self.review_hours) * HOUR_MICROS;
-        Clock::started(submitted_at, TimeMeasure::WorkingDays, budget, "field test submitted")
+    /// The clock for the lead's review (R-REVIEW-1; shorter for a major complaint, R-CLASS-2).
+    pub fn review_clock(&self, submitted_at: Timestamp, is_major: bool) -> Clock {
+        let budget = self.on_track(i64::from(self.review_hours) * HOUR_MICROS, is_major);
+        Clock::started(submitted_at, TimeMeasure::WorkingDays, budget, "field test submitted 测试已提交")
+    }
+
+    /// The clock for passing a plan on (R-LIMIT-2); none for plain optimisation. The meeting's day does not depend on the track.
+    pub fn plan_clock(
+        &self,
+        kind: PlanKind,
+        is_major: bool,
+        approved_at: Timestamp,
+        calendar: &WorkCalendar,
+        utc_offset_minutes: i16,
+    ) -> Option<Clock> {
+        let due_at = self.plan_due_at(kind, approved_at, calendar, utc_offset_minutes)?;
+        let full = due_at.micros_since(approved_at);
+        let budget = match kind {
+            PlanKind::Optimise | PlanKind::Fault | PlanKind::Retrofit => self.on_track(full, is_major),
+            PlanKind::Build => full,
+        };
+        Some(Clock::started(approved_at, TimeMeasure::AllHours, budget, "field test approved 测试审核通过"))
+    }
+
+    /// The clock of a tracking ticket (R-RETURN-2).
+    pub fn tracking_clock(&self, opened_at: Timestamp, is_major: bool) -> Clock {
+        let budget = self.on_track(i64::from(self.tracking_days) * DAY_MICROS, is_major);
+        Clock::started(opened_at, TimeMeasure::AllHours, budget, "returned as unresolved 未解决，转跟踪单")
     }
 
     /// When the plan must be passed on, counted from the test's approval (R-LIMIT-2); none for plain optimisation, which the

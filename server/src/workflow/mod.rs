@@ -54,6 +54,7 @@ macro_rules! named_enum {
 pub mod appointments;
 pub mod branch_questions;
 pub mod build_demands;
+pub mod breaches;
 pub mod calendar;
 pub mod candidates;
 pub mod clocks;

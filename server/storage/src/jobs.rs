@@ -189,6 +189,15 @@ impl Tx {
         })
     }
 
+    /// Removes a subject's jobs of a kind, done or not: for timers that are set anew so often that nobody wants to keep them all.
+    /// Returns how many.
+    pub fn job_delete(&mut self, kind: &str, subject_id: Uuid) -> Result<usize, StorageError> {
+        self.run(|c| {
+            diesel::delete(jobs::table.filter(jobs::subject_id.eq(bind(&subject_id))).filter(jobs::kind.eq(bind(kind))))
+                .execute(c)
+        })
+    }
+
     /// A subject's jobs, done or not, in the order in which they are due, at most 500.
     pub fn job_list_by_subject(&mut self, subject_id: Uuid) -> Result<Vec<Job>, StorageError> {
         self.run(|c| {

@@ -678,6 +678,65 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::sql_types::*;
+    clocks (id) {
+        id -> Id,
+        kind -> Words,
+        complaint_id -> Id,
+        work_order_id -> Nullable<Id>,
+        region_id -> Nullable<Id>,
+        utc_offset_minutes -> SmallInt,
+        measure -> Words,
+        budget_micros -> BigInt,
+        limit_key -> Words,
+        is_major -> Bool,
+        standing -> Words,
+        started_at -> Instant,
+        due_at -> Instant,
+        warn_at -> Instant,
+        warned_at -> Nullable<Instant>,
+        breached_at -> Nullable<Instant>,
+        breach_recorded_at -> Nullable<Instant>,
+        suggested_cause -> Nullable<Words>,
+        breach_cause -> Nullable<Words>,
+        breach_note -> Nullable<Words>,
+        cause_named_by -> Nullable<Id>,
+        cause_named_at -> Nullable<Instant>,
+        stopped_at -> Nullable<Instant>,
+        outcome -> Nullable<Words>,
+        used_micros -> BigInt,
+        time_by_stage -> Json,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    clock_entries (clock_id, number) {
+        clock_id -> Id,
+        number -> Count,
+        happened_at -> Instant,
+        event -> Words,
+        reason -> Words,
+        budget_micros -> BigInt,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    customer_questions (id) {
+        id -> Id,
+        work_order_id -> Id,
+        question -> Words,
+        asked_by -> Id,
+        asked_at -> Instant,
+        answer -> Nullable<Words>,
+        answered_by -> Nullable<Id>,
+        answered_at -> Nullable<Instant>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     command_receipts,
     complaints,
@@ -687,6 +746,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     tracking_tickets,
     work_orders,
 );
+
 diesel::allow_tables_to_appear_in_same_query!(user_regions, users);
 
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, devices);
+
+diesel::allow_tables_to_appear_in_same_query!(clocks, complaints);

@@ -251,7 +251,11 @@ fn clock_rows() -> Vec<Row> {
     for event in ClockEvent::ALL {
         for clock in [&running, &paused, &stopped] {
             let mut after = clock.clone();
-            if after.record(begin, *event, "because").is_ok() {
+            let done = match event {
+                ClockEvent::LimitChanged => after.limit_change(begin, 2, "because"),
+                _ => after.record(begin, *event, "because"),
+            };
+            if done.is_ok() {
                 rows.push(Row {
                     who: "effects",
                     command: event.to_string(),

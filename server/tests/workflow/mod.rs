@@ -1,6 +1,7 @@
 //! The desks' rules, tested through their public functions: tables that cite the rules, and random walks that try to break them.
 
 mod board;
+mod breaches;
 mod calendar_and_limits;
 mod complaints;
 mod dispatching;

@@ -5,6 +5,7 @@ mod bad_photos;
 mod bad_requests;
 mod bad_sync;
 mod build_demands;
+mod clocks;
 mod complaints;
 mod desks;
 mod dispatching;

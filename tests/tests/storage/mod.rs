@@ -1,6 +1,7 @@
 //! The store's conformance: one suite, run on SQLite and on PostgreSQL through the store's public functions.
 
 mod board;
+mod clocks;
 mod desk;
 mod evidence;
 mod feeds;

@@ -118,4 +118,7 @@ fn jobs_fail_and_come_back(storage: &Storage) {
     claim(60, 70, "a");
     assert!(write(storage, |tx| tx.job_fail(id(102), "a", "for good", None, at(61))));
     assert_eq!(claim(999, 9999, "a"), [], "given up");
+    assert_eq!(write(storage, |tx| tx.job_delete("other", subject)), 0);
+    assert_eq!(write(storage, |tx| tx.job_delete("warn", subject)), 3, "done or not");
+    assert!(read(storage, |tx| tx.job_list_by_subject(subject)).is_empty());
 }

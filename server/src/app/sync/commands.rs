@@ -272,7 +272,10 @@ impl SyncUnit<'_> {
                 }
             }
             // The reasons of the last review are answered.
-            FieldEffect::TestHandedIn => order.return_reasons = Vec::new(),
+            FieldEffect::TestHandedIn => {
+                order.return_reasons = Vec::new();
+                held.is_handed_in = true;
+            }
             // Told by the event, which has the position and the reason.
             FieldEffect::EmergencyContactRecorded | FieldEffect::ArrivalRecorded => {}
             // Kept with the test.

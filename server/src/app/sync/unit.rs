@@ -26,6 +26,8 @@ pub(super) struct HeldOrder {
     pub is_changed: bool,
     /// Why it left the tester's phone, if a command made it leave.
     pub left: Option<LeftReason>,
+    /// A test was handed in: the lead's limit begins (R-REVIEW-1).
+    pub is_handed_in: bool,
 }
 
 impl HeldOrder {
@@ -106,7 +108,7 @@ impl<'a> SyncUnit<'a> {
         let orders = tx.work_order_list_lock(&order_ids.into_iter().collect::<Vec<_>>())?;
         let tests = tx.field_test_list_lock(&test_ids.into_iter().collect::<Vec<_>>())?;
         let receipts = tx.command_receipt_list_by_ids(&command_ids)?;
-        let held = |order| HeldOrder { order, is_changed: false, left: None };
+        let held = |order| HeldOrder { order, is_changed: false, left: None, is_handed_in: false };
         Ok(Self {
             app,
             caller,
@@ -142,6 +144,9 @@ impl<'a> SyncUnit<'a> {
             } else if held.is_changed {
                 tx.field_test_update(&mut held.test)?;
             }
+        }
+        for held in self.orders.values().filter(|held| held.is_handed_in) {
+            self.app.clock_review_start(tx, &held.order)?;
         }
         self.arrivals_tell();
         self.app.event_append_all(tx, std::mem::take(&mut self.events).into_values().flatten())?;
