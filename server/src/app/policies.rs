@@ -9,6 +9,7 @@ use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
 use crate::workflow::appointments::ArrivalPolicy;
 use crate::workflow::candidates::CandidatePolicy;
+use crate::workflow::complaints::IntakePolicy;
 use crate::workflow::contacts::ContactPolicy;
 use crate::workflow::dispatches::DispatchPolicy;
 use crate::workflow::limits::LimitPolicy;
@@ -68,6 +69,7 @@ policies! {
     ForbiddenExpressions,
     LimitPolicy,
     RevisitPolicy,
+    IntakePolicy,
 }
 
 /// The names of all kinds.

@@ -4,17 +4,23 @@ pub mod appointments;
 pub mod appraisal_marks;
 pub mod branch_questions;
 pub mod candidates;
+pub mod cases;
 pub mod chases;
 pub mod complaints;
 pub mod dispatches;
+pub mod escalations;
 pub mod extract;
 pub mod field_tests;
 pub mod follow_ups;
 pub mod guard;
 pub mod handoffs;
 pub mod health;
+pub mod intakes;
+pub mod key_accounts;
 pub mod ladder_steps;
+pub mod major_cases;
 pub mod masking;
+pub mod notices;
 pub mod openapi;
 pub mod pages;
 pub mod photo_uploads;
@@ -29,6 +35,7 @@ pub mod revisits;
 pub mod routes;
 pub mod samples_csv;
 pub mod sessions;
+pub mod similar_complaints;
 pub mod sync;
 pub mod tracking_tickets;
 pub mod user_profiles;
@@ -69,6 +76,13 @@ pub fn nouns() -> Vec<Noun> {
         regions,
         policies,
         complaints,
+        intakes,
+        escalations,
+        key_accounts,
+        similar_complaints,
+        cases,
+        major_cases,
+        notices,
         work_orders,
         candidates,
         dispatches,

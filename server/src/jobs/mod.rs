@@ -10,7 +10,7 @@ use crate::photos::service::PhotoService;
 use crate::workflow::revisits::{RevisitCommand, RevisitFacts, RevisitState, revisit_transition};
 use callout_storage::Tx;
 use callout_storage::jobs::Job;
-use callout_sync_protocol::ids::RevisitId;
+use callout_sync_protocol::ids::{FieldTestId, MajorCaseId, RevisitId};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -19,6 +19,14 @@ use uuid::Uuid;
 
 /// A revisit's link ends.
 pub const REVISIT_EXPIRE: &str = "revisit_expire";
+/// Those answerable for a major complaint are told again that it is open (R-CLASS-2).
+pub const MAJOR_REMIND: &str = "major_remind";
+/// The cells that an approved test measured are noted for later complaints (R-INTAKE-7).
+pub const SERVING_CELLS: &str = "serving_cells";
+/// Complaints from before intakes were kept get theirs.
+pub const INTAKE_BACKFILL: &str = "intake_backfill";
+/// What the back-fill's jobs are about: it is one.
+pub(crate) const INTAKE_BACKFILL_SUBJECT: Uuid = Uuid::from_u128(0x1_0004);
 /// Tombstones, ended refresh tokens and abandoned uploads go.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
@@ -94,6 +102,7 @@ impl Jobs {
     /// Makes sure that housekeeping is due at some time.
     pub fn prepare(&self) -> AppResult<()> {
         self.app.storage.write("jobs_prepare", |tx| {
+            self.app.intake_backfill_prepare(tx)?;
             let is_waiting = tx.job_list_by_subject(Uuid::nil())?.iter().any(|job| job.finished_at.is_none());
             if is_waiting {
                 return Ok(());
@@ -139,6 +148,15 @@ impl Jobs {
             REVISIT_EXPIRE => {
                 let id = RevisitId::from(job.subject_id);
                 crate::http::blocking(move || app.revisit_expire(id)).await
+            }
+            SERVING_CELLS => {
+                let id = FieldTestId::from(job.subject_id);
+                crate::http::blocking(move || app.serving_cells_note(id)).await
+            }
+            INTAKE_BACKFILL => crate::http::blocking(move || app.intake_backfill()).await,
+            MAJOR_REMIND => {
+                let id = MajorCaseId::from(job.subject_id);
+                crate::http::blocking(move || app.major_remind(id)).await
             }
             HOUSEKEEPING => self.housekeep().await,
             other => Err(AppError::internal(format!("no such job: {other}"))),

@@ -7,6 +7,8 @@ mod bad_sync;
 mod complaints;
 mod desks;
 mod dispatching;
+mod intake;
+mod major_cases;
 mod openapi;
 mod policies;
 mod sessions;
