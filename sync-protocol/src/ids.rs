@@ -149,3 +149,13 @@ typed_id!(/// A tester's arrival.
     ArrivalId);
 typed_id!(/// The follow-up of a low score.
     FollowUpId);
+typed_id!(/// A key account (大用户).
+    KeyAccountId);
+typed_id!(/// A complaint's escalation to somebody higher.
+    EscalationId);
+typed_id!(/// A major escalated complaint (重大升级投诉) with its team.
+    MajorCaseId);
+typed_id!(/// A notice to a user.
+    NoticeId);
+typed_id!(/// A case of the case library.
+    CaseId);

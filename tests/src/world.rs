@@ -202,7 +202,8 @@ impl World {
         json!({
             "reference": format!("REF-{number}"),
             "channel": "phone",
-            "customer": { "name": "测试·王澄", "phone": "16900001234" },
+            // A customer of its own: a second complaint of the same one would be a repeat (R-INTAKE-3).
+            "customer": { "name": "测试·王澄", "phone": format!("1690000{}", 1233 + *number) },
             "description": "在家打电话经常断 calls drop at home",
             "symptom": "call_drop",
         })

@@ -47,6 +47,32 @@ actions! {
     ComplaintRead: [CustomerServiceAgent, T1Dispatcher, RegionalLead, QualityControl, Auditor, IntegrationClient],
     /// Classifying complaints (R-INTAKE-2).
     ComplaintClassify: [T1Dispatcher],
+    /// Correcting how a complaint relates to earlier ones (R-INTAKE-3).
+    ComplaintRelate: [T1Dispatcher],
+    /// Comparing a repeated complaint with the customer's own word (R-INTAKE-3).
+    ComplaintCompare: [CustomerServiceAgent, T1Dispatcher],
+    /// Refusing a complaint with an explanation, and noting that the customer does not accept it (R-INTAKE-8).
+    ComplaintRefuse: [CustomerServiceAgent, T1Dispatcher],
+    /// Reading escalations.
+    EscalationRead: [CustomerServiceAgent, T1Dispatcher, RegionalLead, QualityControl, Auditor],
+    /// Giving a complaint to somebody higher (R-RETURN-5).
+    EscalationOpen: [CustomerServiceAgent, T1Dispatcher, RegionalLead, QualityControl],
+    /// Ending an escalation; who may end which is the level's matter.
+    EscalationClose: [T1Dispatcher, RegionalLead, QualityControl],
+    /// Reading key accounts (R-INTAKE-4).
+    KeyAccountRead: [CustomerServiceAgent, T1Dispatcher, RegionalLead, QualityControl, Administrator, Auditor],
+    /// Changing key accounts.
+    KeyAccountManage: [Administrator],
+    /// Reading major complaints (R-CLASS-1).
+    MajorCaseRead: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, RegionalLead, QualityControl, Auditor],
+    /// Declaring a complaint a major one (R-CLASS-1).
+    MajorCaseDeclare: [T1Dispatcher, RegionalLead, QualityControl],
+    /// Naming a major complaint's team, ending it (R-CLASS-2).
+    MajorCaseLead: [RegionalLead, QualityControl],
+    /// Reading the case library (R-KNOW-1).
+    CaseRead: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, RegionalLead, QualityControl, Auditor],
+    /// Writing, editing and publishing cases.
+    CaseManage: [RegionalLead, QualityControl],
     /// Reading work orders and their timeline.
     WorkOrderRead: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, RegionalLead, QualityControl, Auditor],
     /// Locating (R-LOCATE-1).

@@ -7,7 +7,9 @@ use super::App;
 use super::access::{Caller, Role};
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
+use super::intakes::{IntakeGiven, IntakeProgress, customer_number_digest};
 use callout_storage::complaints::{Channel, Complaint, ComplaintClass, ComplaintFilter, ComplaintState};
+use callout_storage::intakes::Intake;
 use callout_storage::work_orders::WorkOrder;
 use callout_storage::{Page, RegionScope, Tx};
 use callout_sync_protocol::ids::{ComplaintId, WorkOrderId};
@@ -49,6 +51,56 @@ pub struct ComplaintNew {
     pub occurs: Option<String>,
     /// Whether people nearby suffer too (R-LOCATE-2).
     pub neighbours_affected: Option<bool>,
+    /// What else the agent knows of it. Left out where nothing is known: the content of old references stays the same.
+    #[serde(flatten)]
+    pub intake: ComplaintIntakeNew,
+}
+
+/// What an agent may say of a complaint beside the problem itself.
+#[derive(Clone, Default, Serialize)]
+pub struct ComplaintIntakeNew {
+    /// It tells something new of an open complaint (R-INTAKE-3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adds_facts: Option<bool>,
+    /// It is sensitive (R-RETURN-5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitive: Option<bool>,
+    /// It disturbs normal business (R-CLASS-1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disturbs_business: Option<bool>,
+    /// How many customers complain jointly, this one among them (R-CLASS-1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joint_customers: Option<u32>,
+    /// The cell that serves the place, as the customer's phone shows it (R-INTAKE-7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving_cell: Option<u64>,
+    /// The operator's own number of the customer (R-INTAKE-4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_number: Option<String>,
+}
+
+/// Most customers that one complaint can be said to speak for.
+const MAX_JOINT_CUSTOMERS: u32 = 100_000;
+/// Largest cell identity: an NCI of 36 bits.
+const MAX_CELL_IDENTITY: u64 = (1 << 36) - 1;
+
+impl ComplaintIntakeNew {
+    fn check(&self) -> AppResult<IntakeGiven> {
+        if self.joint_customers.is_some_and(|count| !(1..=MAX_JOINT_CUSTOMERS).contains(&count)) {
+            return Err(AppError::invalid("joint_customers", &format!("must be from 1 to {MAX_JOINT_CUSTOMERS}")));
+        }
+        if self.serving_cell.is_some_and(|cell| cell > MAX_CELL_IDENTITY) {
+            return Err(AppError::invalid("serving_cell", "must be a cell identity of at most 36 bits"));
+        }
+        let number = optional("customer_number", self.customer_number.as_deref(), 64)?;
+        Ok(IntakeGiven {
+            adds_facts: self.adds_facts,
+            is_sensitive: self.sensitive.unwrap_or(false),
+            is_disturbing: self.disturbs_business.unwrap_or(false),
+            joint_customers: self.joint_customers.unwrap_or(1),
+            customer_number_digest: (!number.is_empty()).then(|| customer_number_digest(&number)),
+        })
+    }
 }
 
 impl fmt::Debug for ComplaintNew {
@@ -66,6 +118,10 @@ pub struct ComplaintSeen {
     pub work_order_id: Option<WorkOrderId>,
     /// Whether this caller may see who the customer is.
     pub shows_contact: bool,
+    /// What was found and decided at intake; absent only while a complaint from before intakes were kept waits for its own.
+    pub intake: Option<Intake>,
+    /// Where the case stands under which it is dealt with; not in lists.
+    pub progress: Option<IntakeProgress>,
 }
 
 /// How T1 classifies a complaint.
@@ -133,6 +189,7 @@ impl App {
     pub fn complaint_create(&self, caller: &Caller, new: &ComplaintNew) -> AppResult<(ComplaintSeen, bool)> {
         let now = self.env.now();
         let digest = blake3::hash(&serde_json::to_vec(new).map_err(AppError::internal)?);
+        let given = new.intake.check()?;
         if new.received_at.is_some_and(|at| at > now.plus_seconds(300)) {
             return Err(AppError::invalid("received_at", "must not lie in the future"));
         }
@@ -177,37 +234,69 @@ impl App {
             if let Some(position) = complaint.position() {
                 complaint.region_id = self.region_at(tx, position)?.map(|region| region.id);
             }
+            let decided = self.intake_decide(tx, &complaint, &given)?;
             tx.complaint_insert(&complaint)?;
             self.clock_intake(tx, &complaint)?;
+            let mut intake = self.intake_new(caller.user_id, &complaint, &given, &decided);
+            tx.intake_insert(&intake)?;
+            let cells: Vec<u64> = new.intake.serving_cell.into_iter().collect();
+            tx.complaint_cells_add(complaint.id, complaint.received_at, &cells)?;
             self.event_append(
                 tx,
                 EventDraft::new(Subject::Complaint(complaint.id), "complaint_received").by(caller).detail(json!({
                     "channel": complaint.channel.as_str(), "symptom": complaint.symptom, "region_id": complaint.region_id,
+                    "intake": decided.detail(),
                 })),
             )?;
+            self.intake_apply(tx, caller, &mut complaint, &mut intake, &decided)?;
             let seen = self.complaint_seen(tx, caller, complaint)?;
             Ok((seen, true))
         })
     }
 
-    fn complaint_seen(&self, tx: &mut Tx, caller: &Caller, complaint: Complaint) -> AppResult<ComplaintSeen> {
+    pub(crate) fn complaint_seen(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        complaint: Complaint,
+    ) -> AppResult<ComplaintSeen> {
         let work_order_id = tx.work_order_by_complaint(complaint.id)?.map(|order| order.id);
-        Ok(ComplaintSeen { shows_contact: contact_needed(caller, &complaint), complaint, work_order_id })
+        let intake = tx.intake_by_complaint(complaint.id)?;
+        let progress = self.intake_progress(tx, intake.as_ref())?;
+        Ok(ComplaintSeen {
+            shows_contact: contact_needed(caller, &complaint),
+            complaint,
+            work_order_id,
+            intake,
+            progress,
+        })
+    }
+
+    /// Loads a complaint that the caller may read.
+    pub(crate) fn complaint_readable(&self, tx: &mut Tx, caller: &Caller, id: ComplaintId) -> AppResult<Complaint> {
+        let scope = self.caller_scope(tx, caller)?;
+        tx.complaint_by_id(id)?
+            .filter(|complaint| Self::complaint_visible(caller, &scope, complaint))
+            .ok_or_else(|| AppError::not_found("complaint"))
+    }
+
+    /// Loads and locks a complaint of the caller's regions.
+    pub(crate) fn complaint_in_scope(&self, tx: &mut Tx, caller: &Caller, id: ComplaintId) -> AppResult<Complaint> {
+        let scope = self.caller_scope(tx, caller)?;
+        tx.complaint_lock(id)?
+            .filter(|complaint| scope.contains(complaint.region_id))
+            .ok_or_else(|| AppError::not_found("complaint"))
     }
 
     /// Whether a caller may see a complaint: in the regions; a system only what it pushed in itself.
-    fn complaint_visible(caller: &Caller, scope: &RegionScope, complaint: &Complaint) -> bool {
+    pub(crate) fn complaint_visible(caller: &Caller, scope: &RegionScope, complaint: &Complaint) -> bool {
         complaint.source_id == caller.user_id || (!is_only_integration(caller) && scope.contains(complaint.region_id))
     }
 
     /// A complaint.
     pub fn complaint_show(&self, caller: &Caller, id: ComplaintId) -> AppResult<ComplaintSeen> {
         self.storage.read("complaint_show", |tx| {
-            let scope = self.caller_scope(tx, caller)?;
-            let complaint = tx
-                .complaint_by_id(id)?
-                .filter(|complaint| Self::complaint_visible(caller, &scope, complaint))
-                .ok_or_else(|| AppError::not_found("complaint"))?;
+            let complaint = self.complaint_readable(tx, caller, id)?;
             self.complaint_seen(tx, caller, complaint)
         })
     }
@@ -228,11 +317,15 @@ impl App {
             let ids: Vec<ComplaintId> = complaints.iter().map(|complaint| complaint.id).collect();
             let orders: HashMap<ComplaintId, WorkOrderId> =
                 tx.work_order_ids_by_complaints(&ids)?.into_iter().collect();
+            let mut intakes: HashMap<ComplaintId, Intake> =
+                tx.intake_list_by_complaints(&ids)?.into_iter().map(|intake| (intake.complaint_id, intake)).collect();
             Ok(complaints
                 .into_iter()
                 .map(|complaint| ComplaintSeen {
                     work_order_id: orders.get(&complaint.id).copied(),
                     shows_contact: contact_needed(caller, &complaint),
+                    intake: intakes.remove(&complaint.id),
+                    progress: None,
                     complaint,
                 })
                 .collect())
@@ -263,8 +356,22 @@ impl App {
                 .complaint_by_id(id)?
                 .filter(|complaint| scope.contains(complaint.region_id))
                 .ok_or_else(|| AppError::not_found("complaint"))?;
-            if complaint.state != ComplaintState::Received {
-                return Err(AppError::new(ProblemType::IllegalTransition, "the complaint is classified already"));
+            match complaint.state {
+                ComplaintState::Received => {}
+                // One problem has one order (R-INTAKE-3); T1 may say that it is another problem.
+                ComplaintState::Linked => {
+                    return Err(AppError::new(
+                        ProblemType::IllegalTransition,
+                        "the complaint is dealt with under an earlier one; correct its relation to 'new' first",
+                    ));
+                }
+                ComplaintState::Refused | ComplaintState::Contested => {
+                    return Err(AppError::new(
+                        ProblemType::IllegalTransition,
+                        "the complaint was refused; it is classified once it is taken up again (R-INTAKE-8)",
+                    ));
+                }
+                _ => return Err(AppError::new(ProblemType::IllegalTransition, "the complaint is classified already")),
             }
             complaint.class = Some(classification.class);
             complaint.answer.clone_from(&answer);
@@ -274,14 +381,17 @@ impl App {
                 .detail(json!({ "class": classification.class.as_str() }));
             if classification.class == ComplaintClass::Network {
                 complaint.state = ComplaintState::InProgress;
-                let order =
-                    self.work_order_open(tx, caller, &complaint, classification.urgency.unwrap_or(Urgency::Normal))?;
+                // A key account or a higher door presses it, whatever T1 says (R-INTAKE-4, R-INTAKE-9).
+                let pressed = tx.intake_by_complaint(id)?.map_or(Urgency::Normal, |intake| intake.urgency);
+                let urgency = classification.urgency.unwrap_or(Urgency::Normal).max(pressed);
+                let order = self.work_order_open(tx, caller, &complaint, urgency)?;
                 self.clock_classified(tx, &complaint, None, Some(&order))?;
                 draft = draft.detail(json!({ "class": classification.class.as_str(), "work_order_id": order.id }));
             } else {
                 complaint.state = ComplaintState::Answered;
                 self.clock_classified(tx, &complaint, None, None)?;
                 self.clock_complaint_answered(tx, id)?;
+                self.major_end(tx, id)?;
             }
             tx.complaint_update(&mut complaint)?;
             self.event_append(tx, draft)?;

@@ -8,7 +8,7 @@ use super::access::{Caller, RoleSet};
 use super::error::AppResult;
 use callout_storage::Tx;
 use callout_storage::events::{NewEvent, SubjectKind};
-use callout_sync_protocol::ids::{ComplaintId, DeviceId, RegionId, UserId, WorkOrderId};
+use callout_sync_protocol::ids::{CaseId, ComplaintId, DeviceId, KeyAccountId, RegionId, UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -24,6 +24,10 @@ pub enum Subject {
     User(UserId),
     /// A region.
     Region(RegionId),
+    /// A key account.
+    KeyAccount(KeyAccountId),
+    /// A case of the case library.
+    Case(CaseId),
     /// A policy of a kind and region.
     Policy(Uuid),
 }
@@ -36,6 +40,8 @@ impl Subject {
             Self::WorkOrder(_) => SubjectKind::WorkOrder,
             Self::User(_) => SubjectKind::User,
             Self::Region(_) => SubjectKind::Region,
+            Self::KeyAccount(_) => SubjectKind::KeyAccount,
+            Self::Case(_) => SubjectKind::Case,
             Self::Policy(_) => SubjectKind::Policy,
         }
     }
@@ -47,6 +53,8 @@ impl Subject {
             Self::WorkOrder(id) => id.into(),
             Self::User(id) => id.into(),
             Self::Region(id) => id.into(),
+            Self::KeyAccount(id) => id.into(),
+            Self::Case(id) => id.into(),
             Self::Policy(id) => id,
         }
     }

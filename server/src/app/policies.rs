@@ -12,6 +12,7 @@ use crate::workflow::build_demands::BuildDemandPolicy;
 use crate::workflow::breaches::BreachCausePolicy;
 use crate::workflow::calendar::WorkCalendar;
 use crate::workflow::candidates::CandidatePolicy;
+use crate::workflow::complaints::IntakePolicy;
 use crate::workflow::contacts::ContactPolicy;
 use crate::workflow::dispatches::DispatchPolicy;
 use crate::workflow::evidence_templates::EvidenceTemplates;
@@ -82,6 +83,7 @@ policies! {
     LadderPolicy,
     ReviewTemplate,
     BreachCausePolicy,
+    IntakePolicy,
 }
 
 /// The names of all kinds.

@@ -9,9 +9,10 @@ use crate::workflow::replies::{ReplyKind, ReplyText};
 use crate::workflow::tracking_tickets::{TrackingTicketCommand, tracking_ticket_transition};
 use crate::workflow::work_orders::WorkOrderCommand;
 use callout_storage::Tx;
+use callout_storage::complaints::Complaint;
 use callout_storage::replies::Reply;
 use callout_storage::work_orders::WorkOrder;
-use callout_sync_protocol::ids::{TrackingTicketId, UserId, WorkOrderId};
+use callout_sync_protocol::ids::{ComplaintId, TrackingTicketId, UserId, WorkOrderId};
 use callout_sync_protocol::problem::ProblemType;
 use callout_sync_protocol::work_orders::WorkOrderState;
 use serde_json::json;
@@ -90,25 +91,41 @@ impl App {
         text: &ReplyText,
         created_by: Option<UserId>,
     ) -> AppResult<Reply> {
-        let reply = Reply {
+        let complaint = tx.complaint_by_id(order.complaint_id)?.ok_or_else(|| AppError::not_found("complaint"))?;
+        let reply_to = |complaint: &Complaint| Reply {
             id: self.env.id(),
-            complaint_id: order.complaint_id,
+            complaint_id: complaint.id,
             work_order_id: Some(order.id),
             kind: kind.as_str().into(),
             body: text.text.trim().to_owned(),
             next_step: text.next_step.as_deref().map(|next| next.trim().to_owned()),
             created_by,
             created_at: self.env.now(),
+            channel: Some(complaint.channel),
         };
+        let reply = reply_to(&complaint);
         tx.reply_insert(&reply)?;
+        // Whoever complained again is answered, too, each through the door that the complaint came by (R-INTAKE-9).
+        for linked in tx.complaint_list_handled_under(complaint.id)? {
+            tx.reply_insert(&reply_to(&linked))?;
+            self.clock_complaint_answered(tx, linked.id)?;
+        }
         Ok(reply)
     }
 
-    /// The replies to an order's complaint, oldest first.
+    /// The replies to a complaint, oldest first.
+    pub fn reply_list_of_complaint(&self, caller: &Caller, id: ComplaintId) -> AppResult<Vec<Reply>> {
+        self.storage.read("reply_list_of_complaint", |tx| {
+            self.complaint_readable(tx, caller, id)?;
+            Ok(tx.reply_list_by_complaint(id)?)
+        })
+    }
+
+    /// The replies out of an order, oldest first: to its complaint, and to those that are dealt with under it.
     pub fn reply_list(&self, caller: &Caller, order_id: WorkOrderId) -> AppResult<Vec<Reply>> {
         self.storage.read("reply_list", |tx| {
             let order = self.work_order_visible(tx, caller, order_id)?;
-            Ok(tx.reply_list_by_complaint(order.complaint_id)?)
+            Ok(tx.reply_list_by_work_order(order.id)?)
         })
     }
 }

@@ -7,6 +7,7 @@ use super::access::Caller;
 use super::error::{AppError, AppResult};
 use super::field_tests::{FieldTestSeen, evidence_standing};
 use crate::workflow::evidence_templates::evidence_accepted;
+use crate::jobs::SERVING_CELLS;
 use crate::workflow::reviews::{ReturnReasons, ReviewPlan, ReviewTemplate};
 use crate::workflow::work_orders::{WorkOrderCommand, WorkOrderFacts};
 use callout_storage::Standing;
@@ -15,7 +16,7 @@ use callout_storage::reviews::{Review, ReviewDecision};
 use callout_sync_protocol::evidence::EvidenceItem;
 use callout_sync_protocol::ids::FieldTestId;
 use callout_sync_protocol::problem::ProblemType;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What a lead decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +121,10 @@ impl App {
             tx.field_test_update(&mut test)?;
             self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
             tx.review_insert(&review)?;
+            if decision == ReviewDecision::Approve {
+                // The blocks are opened outside this unit of work.
+                self.job_enqueue(tx, SERVING_CELLS, id, self.env.now(), Value::Null)?;
+            }
             Ok::<_, AppError>(())
         })?;
         self.field_test_show(caller, id)

@@ -90,6 +90,7 @@ impl App {
                 answered_by: None,
                 created_by: caller.user_id,
                 created_at: now,
+                what_was_done: Some(what_was_done.trim().to_owned()).filter(|words| !words.is_empty()),
             };
             match ticket {
                 Some(ticket) => {
@@ -134,7 +135,7 @@ impl App {
         }
     }
 
-    fn tracking_ticket_command(
+    pub(crate) fn tracking_ticket_command(
         &self,
         tx: &mut Tx,
         caller: Option<&Caller>,
@@ -161,6 +162,15 @@ impl App {
         }
         self.clocks_follow_ticket(tx, order, &transition.effects)?;
         self.complaint_follow_ticket(tx, order, transition.state)?;
+        if transition.effects.contains(&TrackingTicketEffect::CaseLibraryOffered) {
+            self.case_offer(tx, order)?;
+        }
+        if transition.state == TrackingTicketState::Closed {
+            self.major_end(tx, order.complaint_id)?;
+        }
+        if command == &TrackingTicketCommand::ComplainedAgain {
+            self.ticket_complained_again(tx, order, &transition.effects)?;
+        }
         let effects: Vec<String> = transition.effects.iter().map(|effect| format!("{effect:?}")).collect();
         let draft = EventDraft::new(Subject::WorkOrder(order.id), format!("tracking_ticket_{}", command.kind()))
             .detail(
@@ -168,6 +178,26 @@ impl App {
             );
         self.event_append(tx, caller.into_iter().fold(draft, EventDraft::by))?;
         Ok(transition.effects)
+    }
+
+    /// A customer who complains again denies that the ticket's problem is gone: links are taken back, the return counts as false
+    /// (R-RETURN-4).
+    fn ticket_complained_again(
+        &self,
+        tx: &mut Tx,
+        order: &WorkOrder,
+        effects: &[TrackingTicketEffect],
+    ) -> AppResult<()> {
+        if effects.contains(&TrackingTicketEffect::RevisitsRevoked) {
+            self.revisits_revoke(tx, order.id)?;
+        }
+        if effects.contains(&TrackingTicketEffect::FalseReturnCounted) {
+            let mut order = order.clone();
+            order.false_return_count += 1;
+            order.updated_at = self.env.now();
+            tx.work_order_update(&mut order)?;
+        }
+        Ok(())
     }
 
     /// What the page behind a link asks about.

@@ -135,12 +135,18 @@ impl App {
             None => draft,
         };
         let draft = match command {
-            WorkOrderCommand::Reassign { reason, .. } | WorkOrderCommand::Withdraw { reason } => draft.reason(reason),
+            WorkOrderCommand::Reassign { reason, .. }
+            | WorkOrderCommand::Withdraw { reason }
+            | WorkOrderCommand::RaiseToCoordination { reason } => draft.reason(reason),
             WorkOrderCommand::ReviewSendBack { reasons } => draft.reason(reasons.join("; ")),
             WorkOrderCommand::DispatchCheck { reason: Some(reason), .. } => draft.reason(reason),
             _ => draft,
         };
         self.event_append(tx, draft)?;
+        if before.state != order.state {
+            let moved = json!({ "command": command.kind(), "from": before.state, "to": order.state });
+            self.major_tell(tx, order.complaint_id, moved)?;
+        }
         Ok(transition.effects)
     }
 
@@ -198,6 +204,7 @@ impl App {
             }
             E::TrackingTicketOpened => self.tracking_ticket_open(tx, order, now)?,
             E::RevisitsRevoked => self.revisits_revoke(tx, order.id)?,
+            E::CaseLibraryOffered => self.case_offer(tx, order)?,
             E::HandoffCancelled => {
                 tx.handoff_cancel_open(order.id, HandoffState::Open.as_str(), HandoffState::Cancelled.as_str())?;
             }
@@ -215,8 +222,7 @@ impl App {
             | E::HandoffClosed
             | E::ReplySent(_)
             | E::RevisitDue
-            | E::FollowUpOpened
-            | E::CaseLibraryOffered => {}
+            | E::FollowUpOpened => {}
         }
         Ok(())
     }
@@ -312,6 +318,10 @@ impl App {
             complaint.region_id = order.region_id;
             complaint.updated_at = now;
             tx.complaint_update(&mut complaint)?;
+            self.linked_follow(tx, &complaint, now)?;
+            if complaint.state.is_final() {
+                self.major_end(tx, complaint.id)?;
+            }
         }
         Ok(())
     }
@@ -460,7 +470,7 @@ impl App {
         complaint.region_id = order.region_id;
         complaint.updated_at = self.env.now();
         tx.complaint_update(&mut complaint)?;
-        Ok(())
+        self.intake_place(tx, order)
     }
 
     /// Takes the order back (R-ROUTE-4); doing it twice is as good as once.

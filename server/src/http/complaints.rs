@@ -1,6 +1,7 @@
 //! Complaints: pushing in, reading, classifying.
 
 use super::blocking;
+use super::intakes::{IntakeView, intake_view};
 use super::masking::{mask_name, mask_phone};
 use super::pages::{PageQuery, page_next, page_of};
 use super::positions::PositionView;
@@ -8,7 +9,7 @@ use super::problem::Problem;
 use super::routes::routes;
 use crate::app::App;
 use crate::app::access::Caller;
-use crate::app::complaints::{Classification, ComplaintNew, ComplaintSeen};
+use crate::app::complaints::{Classification, ComplaintIntakeNew, ComplaintNew, ComplaintSeen};
 use crate::app::error::AppResult;
 use actix_web::{HttpResponse, web};
 use callout_storage::complaints::{Channel, ComplaintClass, ComplaintState};
@@ -67,6 +68,18 @@ pub struct ComplaintBody {
     occurs: Option<String>,
     /// Whether people nearby suffer too.
     neighbours_affected: Option<bool>,
+    /// It tells something new of an open complaint (R-INTAKE-3); if absent, the rules judge.
+    adds_facts: Option<bool>,
+    /// It is sensitive, for instance because the press takes interest (R-RETURN-5).
+    sensitive: Option<bool>,
+    /// It disturbs normal business (R-CLASS-1).
+    disturbs_business: Option<bool>,
+    /// How many customers complain jointly, this one among them (R-CLASS-1).
+    joint_customers: Option<u32>,
+    /// The identity of the cell that serves the place, as the customer's phone shows it: CI or NCI (R-INTAKE-7).
+    serving_cell: Option<u64>,
+    /// The operator's own number of the customer; finds key accounts (R-INTAKE-4).
+    customer_number: Option<String>,
 }
 
 /// How T1 classifies a complaint.
@@ -122,6 +135,8 @@ pub struct ComplaintView {
     answer: Option<String>,
     /// Its work order, if it is a network complaint.
     work_order_id: Option<WorkOrderId>,
+    /// What was found and decided when it was taken.
+    intake: Option<IntakeView>,
     /// When it was taken down.
     created_at: Timestamp,
     /// When it last changed.
@@ -154,8 +169,9 @@ fn not_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn view(seen: ComplaintSeen) -> ComplaintView {
-    let ComplaintSeen { complaint, work_order_id, shows_contact } = seen;
+/// A complaint as JSON.
+pub fn view(seen: ComplaintSeen) -> ComplaintView {
+    let ComplaintSeen { complaint, work_order_id, shows_contact, intake, progress } = seen;
     let position = complaint.position().map(PositionView::from);
     let customer = if shows_contact {
         CustomerBody { name: complaint.customer_name, phone: complaint.customer_phone }
@@ -180,6 +196,7 @@ fn view(seen: ComplaintSeen) -> ComplaintView {
         region_id: complaint.region_id,
         answer: complaint.answer,
         work_order_id,
+        intake: intake.map(|intake| intake_view(intake, progress)),
         created_at: complaint.created_at,
         updated_at: complaint.updated_at,
     }
@@ -211,6 +228,14 @@ async fn complaint_create(
         position: body.position.map(|position| position.parse("position")).transpose()?,
         occurs: body.occurs,
         neighbours_affected: body.neighbours_affected,
+        intake: ComplaintIntakeNew {
+            adds_facts: body.adds_facts,
+            sensitive: body.sensitive,
+            disturbs_business: body.disturbs_business,
+            joint_customers: body.joint_customers,
+            serving_cell: body.serving_cell,
+            customer_number: body.customer_number,
+        },
     };
     let (seen, is_new) = blocking(move || app.complaint_create(&caller, &new)).await?;
     let location = format!("/v1/complaints/{}", seen.complaint.id);

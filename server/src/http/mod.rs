@@ -5,19 +5,25 @@ pub mod appraisal_marks;
 pub mod branch_questions;
 pub mod build_demands;
 pub mod candidates;
+pub mod cases;
 pub mod chases;
 pub mod clocks;
 pub mod complaints;
 pub mod customer_questions;
 pub mod dispatches;
+pub mod escalations;
 pub mod extract;
 pub mod field_tests;
 pub mod follow_ups;
 pub mod guard;
 pub mod handoffs;
 pub mod health;
+pub mod intakes;
+pub mod key_accounts;
 pub mod ladder_steps;
+pub mod major_cases;
 pub mod masking;
+pub mod notices;
 pub mod openapi;
 pub mod pages;
 pub mod photo_uploads;
@@ -33,6 +39,7 @@ pub mod revisits;
 pub mod routes;
 pub mod samples_csv;
 pub mod sessions;
+pub mod similar_complaints;
 pub mod sync;
 pub mod tracking_tickets;
 pub mod user_profiles;
@@ -73,6 +80,13 @@ pub fn nouns() -> Vec<Noun> {
         regions,
         policies,
         complaints,
+        intakes,
+        escalations,
+        key_accounts,
+        similar_complaints,
+        cases,
+        major_cases,
+        notices,
         work_orders,
         candidates,
         dispatches,

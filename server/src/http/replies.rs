@@ -8,20 +8,22 @@ use crate::app::access::Caller;
 use crate::app::error::AppResult;
 use crate::workflow::replies::{ReplyKind, ReplyText};
 use actix_web::{HttpResponse, web};
+use callout_storage::complaints::Channel;
 use callout_storage::replies::Reply;
-use callout_sync_protocol::ids::{ReplyId, TrackingTicketId, UserId, WorkOrderId};
+use callout_sync_protocol::ids::{ComplaintId, ReplyId, TrackingTicketId, UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 routes! {
     GET "/v1/work-orders/{id}/replies" => reply_list: WorkOrderRead;
+    GET "/v1/complaints/{id}/replies" => reply_list_of_complaint: ComplaintRead;
     POST "/v1/work-orders/{id}/replies" => reply_create: ReplyCreate;
 }
 
 /// The documentation of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(reply_list, reply_create))]
+#[openapi(paths(reply_list, reply_list_of_complaint, reply_create))]
 pub struct Api;
 
 /// A stage or final reply (R-RETURN-1).
@@ -59,6 +61,11 @@ pub enum FinalOutcome {
 pub struct ReplyView {
     /// The reply.
     id: ReplyId,
+    /// The complaint that it answers.
+    complaint_id: ComplaintId,
+    /// The door by which it goes out: the one that the complaint came by (R-INTAKE-9).
+    #[schema(value_type = Option<String>)]
+    channel: Option<Channel>,
     /// `stage`, `final_unresolved` or `final_resolved`.
     kind: String,
     /// What is told.
@@ -83,6 +90,8 @@ pub struct ReplyList {
 fn view(reply: Reply, tracking_ticket_id: Option<TrackingTicketId>) -> ReplyView {
     ReplyView {
         id: reply.id,
+        complaint_id: reply.complaint_id,
+        channel: reply.channel,
         kind: reply.kind,
         body: reply.body,
         next_step: reply.next_step,
@@ -99,6 +108,20 @@ fn view(reply: Reply, tracking_ticket_id: Option<TrackingTicketId>) -> ReplyView
 ))]
 async fn reply_list(app: web::Data<App>, caller: Caller, id: web::Path<WorkOrderId>) -> AppResult<HttpResponse> {
     let replies = blocking(move || app.reply_list(&caller, *id)).await?;
+    Ok(HttpResponse::Ok().json(ReplyList { items: replies.into_iter().map(|reply| view(reply, None)).collect() }))
+}
+
+/// The replies to a complaint, also to one that is dealt with under another (R-INTAKE-9).
+#[utoipa::path(get, path = "/v1/complaints/{id}/replies", tag = "replies", params(("id" = ComplaintId, Path)), responses(
+    (status = 200, body = ReplyList),
+    (status = 404, body = Problem),
+))]
+async fn reply_list_of_complaint(
+    app: web::Data<App>,
+    caller: Caller,
+    id: web::Path<ComplaintId>,
+) -> AppResult<HttpResponse> {
+    let replies = blocking(move || app.reply_list_of_complaint(&caller, *id)).await?;
     Ok(HttpResponse::Ok().json(ReplyList { items: replies.into_iter().map(|reply| view(reply, None)).collect() }))
 }
 

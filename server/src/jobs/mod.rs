@@ -11,7 +11,7 @@ use crate::photos::service::PhotoService;
 use crate::workflow::revisits::{RevisitCommand, RevisitFacts, RevisitState, revisit_transition};
 use callout_storage::Tx;
 use callout_storage::jobs::Job;
-use callout_sync_protocol::ids::{ClockId, FieldTestId, ReviewMeetingId, RevisitId};
+use callout_sync_protocol::ids::{ClockId, FieldTestId, MajorCaseId, ReviewMeetingId, RevisitId};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -24,6 +24,14 @@ pub const REVISIT_EXPIRE: &str = "revisit_expire";
 pub const FIELD_TEST_TRACKS: &str = "field_test_tracks";
 /// The agenda of a resource review meeting is drawn up.
 pub const REVIEW_AGENDA: &str = "review_agenda";
+/// Those answerable for a major complaint are told again that it is open (R-CLASS-2).
+pub const MAJOR_REMIND: &str = "major_remind";
+/// The cells that an approved test measured are noted for later complaints (R-INTAKE-7).
+pub const SERVING_CELLS: &str = "serving_cells";
+/// Complaints from before intakes were kept get theirs.
+pub const INTAKE_BACKFILL: &str = "intake_backfill";
+/// What the back-fill's jobs are about: it is one.
+pub(crate) const INTAKE_BACKFILL_SUBJECT: Uuid = Uuid::from_u128(0x1_0004);
 /// Tombstones, ended refresh tokens and abandoned uploads go.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
@@ -100,6 +108,7 @@ impl Jobs {
     pub fn prepare(&self) -> AppResult<()> {
         self.app.storage.write("jobs_prepare", |tx| {
             self.app.clocks_prepare(tx)?;
+            self.app.intake_backfill_prepare(tx)?;
             let is_waiting = tx.job_list_by_subject(Uuid::nil())?.iter().any(|job| job.finished_at.is_none());
             if is_waiting {
                 return Ok(());
@@ -165,6 +174,14 @@ impl Jobs {
             CLOCK_BACK_FILL => {
                 let payload = job.payload.clone();
                 crate::http::blocking(move || app.clocks_back_fill(&payload)).await
+            }
+            SERVING_CELLS => {
+                crate::http::blocking(move || app.serving_cells_note(id)).await
+            }
+            INTAKE_BACKFILL => crate::http::blocking(move || app.intake_backfill()).await,
+            MAJOR_REMIND => {
+                let id = MajorCaseId::from(job.subject_id);
+                crate::http::blocking(move || app.major_remind(id)).await
             }
             HOUSEKEEPING => self.housekeep().await,
             other => Err(AppError::internal(format!("no such job: {other}"))),

@@ -4,9 +4,10 @@
 //! What does not belong here: finding the candidates among millions of past complaints (`storage`), time limits (`limits`).
 
 use crate::workflow::places::distance_m;
+use crate::workflow::policies::Policy;
 use crate::workflow::{DAY_MICROS, refuse, required_text};
-use callout_sync_protocol::ids::ComplaintId;
-use callout_sync_protocol::problem::Rejection;
+use callout_sync_protocol::ids::{ComplaintId, UserId};
+use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::samples::Position;
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::{Symptom, Urgency};
@@ -133,6 +134,41 @@ pub struct IntakePolicy {
     pub major_joint_customers: u32,
     /// Doors by which one problem came that are "several channels" (R-RETURN-5; a choice: 2).
     pub several_channels: u32,
+    /// Metres within which a past complaint is shown as a similar one (R-INTAKE-7; a choice: 1000).
+    pub similar_place_m: u32,
+    /// Customers with one symptom at one place that show a common cause with wide reach (R-CLASS-1; a choice: 10).
+    pub wide_reach_customers: u32,
+    /// Days in which they must have complained (a choice: 7).
+    pub wide_reach_days: u16,
+    /// Hours after which those answerable for a major complaint are told again that it is open (R-CLASS-2; a choice: 24).
+    pub major_reminder_hours: u16,
+    /// Steps of the ladder after which a case is a hard one (R-KNOW-1; a choice: 3).
+    pub hard_case_steps: u32,
+}
+
+impl Policy for IntakePolicy {
+    const KIND: &'static str = "intake";
+
+    fn check(&self) -> Result<(), Rejection> {
+        let within = |field: &str, value: u32, lowest: u32, highest: u32| {
+            if (lowest..=highest).contains(&value) {
+                Ok(())
+            } else {
+                refuse(ProblemType::InvalidField, format!("{field}: must be from {lowest} to {highest}"))
+            }
+        };
+        within("same_place_m", self.same_place_m, 1, 5_000)?;
+        within("repeat_days", self.repeat_days.into(), 1, 3_650)?;
+        within("false_return_days", self.false_return_days.into(), 1, 3_650)?;
+        within("major_failed_handlings", self.major_failed_handlings, 1, 100)?;
+        within("major_joint_customers", self.major_joint_customers, 2, 10_000)?;
+        within("several_channels", self.several_channels, 2, 8)?;
+        within("similar_place_m", self.similar_place_m, 1, 5_000)?;
+        within("wide_reach_customers", self.wide_reach_customers, 2, 100)?;
+        within("wide_reach_days", self.wide_reach_days.into(), 1, 365)?;
+        within("major_reminder_hours", self.major_reminder_hours.into(), 1, 720)?;
+        within("hard_case_steps", self.hard_case_steps, 1, 12)
+    }
 }
 
 impl Default for IntakePolicy {
@@ -144,7 +180,24 @@ impl Default for IntakePolicy {
             major_failed_handlings: 3,
             major_joint_customers: 3,
             several_channels: 2,
+            similar_place_m: 1_000,
+            wide_reach_customers: 10,
+            wide_reach_days: 7,
+            major_reminder_hours: 24,
+            hard_case_steps: 3,
         }
+    }
+}
+
+named_enum! {
+    /// The name of a complaint's relation to those before it (R-INTAKE-3).
+    RelationKind {
+        /// No earlier one is the same.
+        New = "new" / "新投诉",
+        /// Same customer, same problem.
+        Repeat = "repeat" / "重复投诉",
+        /// Adds facts to an open one.
+        Supplementary = "supplementary" / "补充投诉",
     }
 }
 
@@ -163,6 +216,25 @@ pub enum ComplaintRelation {
         /// The one that it adds to.
         of: ComplaintId,
     },
+}
+
+impl ComplaintRelation {
+    /// Its name.
+    pub fn kind(self) -> RelationKind {
+        match self {
+            Self::New => RelationKind::New,
+            Self::Repeat { .. } => RelationKind::Repeat,
+            Self::Supplementary { .. } => RelationKind::Supplementary,
+        }
+    }
+
+    /// The earlier one.
+    pub fn of(self) -> Option<ComplaintId> {
+        match self {
+            Self::New => None,
+            Self::Repeat { of } | Self::Supplementary { of } => Some(of),
+        }
+    }
 }
 
 /// Same customer, and nothing says that it is another problem: the symptoms agree (or one is "other"), the places agree where
@@ -263,13 +335,17 @@ pub fn complaint_handling(
     candidates: &[PastComplaint],
     policy: &IntakePolicy,
 ) -> IntakeDecision {
-    let relation = complaint_relation(incoming, candidates, policy);
-    let past = match relation {
-        ComplaintRelation::New => None,
-        ComplaintRelation::Repeat { of } | ComplaintRelation::Supplementary { of } => {
-            candidates.iter().find(|past| past.id == of)
-        }
-    };
+    complaint_handling_as(incoming, candidates, complaint_relation(incoming, candidates, policy), policy)
+}
+
+/// Decides what a complaint deserves whose relation a person named.
+pub fn complaint_handling_as(
+    incoming: &IncomingComplaint,
+    candidates: &[PastComplaint],
+    relation: ComplaintRelation,
+    policy: &IntakePolicy,
+) -> IntakeDecision {
+    let past = relation.of().and_then(|of| candidates.iter().find(|past| past.id == of));
     let is_false_return = past.is_some_and(|past| match past.standing {
         PastStanding::Open { .. } => false,
         PastStanding::Closed { closed_at, was_resolved, .. } => {
@@ -417,27 +493,33 @@ pub fn major_reasons(weight: &ComplaintWeight, policy: &IntakePolicy) -> Vec<Maj
     .collect()
 }
 
+/// Most members of a temporary team.
+pub const MAX_TEAM: usize = 50;
+
 /// The temporary team of a major complaint (R-CLASS-2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MajorTeam {
     /// Who leads it.
-    pub leader: String,
-    /// Who belongs to it; those answerable get the notices until the complaint ends.
-    pub members: Vec<String>,
+    pub leader: UserId,
+    /// Who else belongs to it, and for what; those answerable get the notices until the complaint ends.
+    pub members: Vec<(UserId, String)>,
 }
 
-/// Checks that a major complaint's team is named (R-CLASS-2).
+/// Checks that a major complaint's team is named (R-CLASS-2): a leader and at least one more, nobody twice, each for something.
 ///
 /// # Errors
 /// `invalid-field` that names the field.
 pub fn major_team_check(team: &MajorTeam) -> Result<(), Rejection> {
-    required_text("leader", &team.leader)?;
-    if team.members.is_empty() {
+    if team.members.is_empty() || team.members.len() > MAX_TEAM {
         return refuse(
-            callout_sync_protocol::problem::ProblemType::InvalidField,
-            "members: a major complaint gets a named team (R-CLASS-2)",
+            ProblemType::InvalidField,
+            format!("members: a major complaint gets a named team of 1 to {MAX_TEAM} beside its leader (R-CLASS-2)"),
         );
     }
-    crate::workflow::required_texts("members", &team.members)
+    let mut all: Vec<UserId> = team.members.iter().map(|(user, _)| *user).chain([team.leader]).collect();
+    all.sort_unstable();
+    if all.windows(2).any(|pair| pair[0] == pair[1]) {
+        return refuse(ProblemType::InvalidField, "members: names somebody twice");
+    }
+    team.members.iter().try_for_each(|(_, duty)| required_text("members.duty", duty))
 }

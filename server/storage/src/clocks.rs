@@ -318,7 +318,8 @@ impl Tx {
         })
     }
 
-    /// The ids of complaints that are not in one of the states given and have no clock that runs or waits: a lost obligation.
+    /// The ids of complaints that are not in one of the states given and have no clock that runs or waits: a lost obligation. One that
+    /// is dealt with under an earlier complaint goes by that one's clocks (R-INTAKE-3).
     pub fn complaint_ids_unwatched(
         &mut self,
         final_states: &[crate::complaints::ComplaintState],
@@ -330,6 +331,7 @@ impl Tx {
             );
             each_backend!(c, |c| complaints::table
                 .filter(complaints::state.ne_all(final_states.iter().map(bind)))
+                .filter(complaints::state.ne(bind(&crate::complaints::ComplaintState::Linked)))
                 .filter(not(is_watched))
                 .order(complaints::id)
                 .limit(limit(at_most))

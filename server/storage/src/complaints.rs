@@ -2,7 +2,7 @@
 
 use crate::connection::{Tx, locked};
 use crate::error::StorageError;
-use crate::names::{Page, RegionScope, in_scope, keyset, text_enum, updated};
+use crate::names::{MAX_PAGE, Page, RegionScope, in_scope, keyset, text_enum, updated};
 use crate::schema::complaints;
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{ComplaintId, RegionId, UserId};
@@ -60,6 +60,12 @@ text_enum! {
         Unresolved = "unresolved" / "未解决",
         /// Taken back by customer service.
         Withdrawn = "withdrawn" / "已撤单",
+        /// Dealt with under an earlier complaint of the same problem (R-INTAKE-3).
+        Linked = "linked" / "已并入原投诉",
+        /// Refused as unreasonable, with an explanation (R-INTAKE-8).
+        Refused = "refused" / "已解释拒绝",
+        /// The customer does not accept the refusal; the manager looks into it (R-INTAKE-8).
+        Contested = "contested" / "客户不接受拒绝",
     }
 }
 
@@ -136,8 +142,8 @@ impl ComplaintState {
     /// Nothing more happens to the complaint.
     pub fn is_final(self) -> bool {
         match self {
-            Self::Received | Self::InProgress | Self::Unresolved => false,
-            Self::Answered | Self::Resolved | Self::Withdrawn => true,
+            Self::Received | Self::InProgress | Self::Unresolved | Self::Linked | Self::Contested => false,
+            Self::Answered | Self::Resolved | Self::Withdrawn | Self::Refused => true,
         }
     }
 }
@@ -275,5 +281,14 @@ impl Tx {
             }
             keyset!(query, complaints, created_at, id, page).load(c)
         })
+    }
+
+    /// The complaints of these ids, at most 500.
+    pub fn complaint_list_by_ids(&mut self, ids: &[ComplaintId]) -> Result<Vec<Complaint>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = &ids[..ids.len().min(MAX_PAGE as usize)];
+        self.run(|c| complaints::table.filter(complaints::id.eq_any(ids.iter().map(bind))).load(c))
     }
 }

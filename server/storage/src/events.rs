@@ -32,6 +32,10 @@ text_enum! {
         Region = "region" / "区域",
         /// A policy, with all of its versions.
         Policy = "policy" / "策略",
+        /// A key account.
+        KeyAccount = "key_account" / "大用户",
+        /// A case of the case library.
+        Case = "case" / "案例",
         /// The server itself; its id is all zeros.
         Server = "server" / "服务器",
     }

@@ -1,5 +1,6 @@
 //! Replies to customer service, stage or final (R-RETURN-1). Immutable.
 
+use crate::complaints::Channel;
 use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::names::MAX_PAGE;
@@ -28,6 +29,8 @@ pub struct Reply {
     pub created_by: Option<UserId>,
     /// When.
     pub created_at: Timestamp,
+    /// The door by which it goes out (R-INTAKE-9); absent in replies from before doors were kept.
+    pub channel: Option<Channel>,
 }
 
 impl Tx {
@@ -45,7 +48,8 @@ impl Tx {
                     body,
                     next_step,
                     created_by,
-                    created_at
+                    created_at,
+                    channel
                 ))
                 .execute(c)
         })?;
@@ -59,6 +63,20 @@ impl Tx {
                 .filter(replies::complaint_id.eq(bind(&id)))
                 .order((replies::created_at, replies::id))
                 .limit(i64::from(MAX_PAGE))
+                .load(c)
+        })
+    }
+
+    /// The replies out of these orders (at most 500), oldest first.
+    pub fn reply_list_by_work_orders(&mut self, ids: &[WorkOrderId]) -> Result<Vec<Reply>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Option<WorkOrderId>> = ids.iter().take(MAX_PAGE as usize).copied().map(Some).collect();
+        self.run(|c| {
+            replies::table
+                .filter(replies::work_order_id.eq_any(ids.iter().map(bind)))
+                .order((replies::created_at, replies::id))
                 .load(c)
         })
     }

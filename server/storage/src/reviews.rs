@@ -98,6 +98,20 @@ impl Tx {
         })
     }
 
+    /// The reviews of these orders (at most 500), oldest first.
+    pub fn review_list_by_work_orders(&mut self, ids: &[WorkOrderId]) -> Result<Vec<Review>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = &ids[..ids.len().min(MAX_PAGE as usize)];
+        self.run(|c| {
+            reviews::table
+                .filter(reviews::work_order_id.eq_any(ids.iter().map(bind)))
+                .order((reviews::created_at, reviews::id))
+                .load(c)
+        })
+    }
+
     /// An order's reviews, oldest first, at most 500.
     pub fn review_list_by_work_order(&mut self, id: WorkOrderId) -> Result<Vec<Review>, StorageError> {
         self.run(|c| {

@@ -40,6 +40,8 @@ pub struct Revisit {
     pub created_by: UserId,
     /// When.
     pub created_at: Timestamp,
+    /// What was done about the problem, in the words of who asked.
+    pub what_was_done: Option<String>,
 }
 
 impl Tx {
@@ -63,7 +65,8 @@ impl Tx {
                     answered_at,
                     answered_by,
                     created_by,
-                    created_at
+                    created_at,
+                    what_was_done
                 ))
                 .execute(c)
         })?;
@@ -104,6 +107,20 @@ impl Tx {
     /// The revisit whose link has a token of this hash.
     pub fn revisit_by_token_hash(&mut self, token_hash: &[u8; 32]) -> Result<Option<Revisit>, StorageError> {
         self.run(|c| revisits::table.filter(revisits::token_hash.eq(bind(&Some(*token_hash)))).first(c).optional())
+    }
+
+    /// The revisits of these orders (at most 500), oldest first.
+    pub fn revisit_list_by_work_orders(&mut self, ids: &[WorkOrderId]) -> Result<Vec<Revisit>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = &ids[..ids.len().min(MAX_PAGE as usize)];
+        self.run(|c| {
+            revisits::table
+                .filter(revisits::work_order_id.eq_any(ids.iter().map(bind)))
+                .order((revisits::created_at, revisits::id))
+                .load(c)
+        })
     }
 
     /// An order's revisits, oldest first, at most 500.

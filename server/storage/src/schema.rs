@@ -123,6 +123,156 @@ diesel::table! {
 
 diesel::table! {
     use crate::sql_types::*;
+    key_accounts (id) {
+        id -> Id,
+        name -> Words,
+        note -> Words,
+        is_active -> Bool,
+        created_by -> Id,
+        created_at -> Instant,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    key_account_identifiers (digest) {
+        digest -> Digest,
+        key_account_id -> Id,
+        kind -> Words,
+        masked -> Words,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    intakes (complaint_id) {
+        complaint_id -> Id,
+        first_contact_id -> Id,
+        customer_digest -> Digest,
+        key_account_id -> Nullable<Id>,
+        is_sensitive -> Bool,
+        is_disturbing -> Bool,
+        joint_customers -> Count,
+        symptom -> Words,
+        channel -> Words,
+        received_at -> Instant,
+        latitude_e6 -> Nullable<Integer>,
+        longitude_e6 -> Nullable<Integer>,
+        grid_cell -> Nullable<BigInt>,
+        relation -> Words,
+        related_id -> Nullable<Id>,
+        first_id -> Nullable<Id>,
+        handled_under_id -> Nullable<Id>,
+        handling -> Words,
+        urgency -> Words,
+        reasons -> Json,
+        is_false_return -> Bool,
+        decided_by -> Nullable<Id>,
+        decided_at -> Nullable<Instant>,
+        decision_reason -> Nullable<Words>,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    complaint_cells (complaint_id, cell_identity) {
+        complaint_id -> Id,
+        cell_identity -> Count,
+        received_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    escalations (id) {
+        id -> Id,
+        complaint_id -> Id,
+        level -> Words,
+        cause -> Words,
+        reason -> Words,
+        opened_by -> Nullable<Id>,
+        opened_at -> Instant,
+        closed_by -> Nullable<Id>,
+        closed_at -> Nullable<Instant>,
+        outcome -> Nullable<Words>,
+        words -> Nullable<Words>,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    major_cases (id) {
+        id -> Id,
+        complaint_id -> Id,
+        state -> Words,
+        reasons -> Json,
+        explanation -> Words,
+        leader_id -> Nullable<Id>,
+        declared_by -> Nullable<Id>,
+        opened_at -> Instant,
+        closed_by -> Nullable<Id>,
+        closed_at -> Nullable<Instant>,
+        closing_words -> Nullable<Words>,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    major_case_members (major_case_id, user_id) {
+        major_case_id -> Id,
+        user_id -> Id,
+        duty -> Words,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    notices (id) {
+        id -> Id,
+        recipient_id -> Id,
+        kind -> Words,
+        complaint_id -> Id,
+        major_case_id -> Nullable<Id>,
+        detail -> Json,
+        created_at -> Instant,
+        read_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    cases (id) {
+        id -> Id,
+        state -> Words,
+        work_order_id -> Nullable<Id>,
+        title -> Words,
+        symptom -> Words,
+        generation -> Nullable<Words>,
+        place_kind -> Words,
+        cause -> Words,
+        what_was_done -> Words,
+        ladder_steps -> Json,
+        searched -> Words,
+        created_by -> Nullable<Id>,
+        created_at -> Instant,
+        published_by -> Nullable<Id>,
+        published_at -> Nullable<Instant>,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(complaints, escalations, intakes, key_accounts, major_cases);
+diesel::allow_tables_to_appear_in_same_query!(key_account_identifiers, key_accounts);
+
+diesel::table! {
+    use crate::sql_types::*;
     work_orders (id) {
         id -> Id,
         complaint_id -> Id,
@@ -320,6 +470,7 @@ diesel::table! {
         next_step -> Nullable<Words>,
         created_by -> Nullable<Id>,
         created_at -> Instant,
+        channel -> Nullable<Words>,
     }
 }
 
@@ -340,6 +491,7 @@ diesel::table! {
         answered_by -> Nullable<Id>,
         created_by -> Id,
         created_at -> Instant,
+        what_was_done -> Nullable<Words>,
     }
 }
 

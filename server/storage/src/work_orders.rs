@@ -210,6 +210,15 @@ impl Tx {
         self.run(|c| work_orders::table.filter(work_orders::complaint_id.eq(bind(&id))).first(c).optional())
     }
 
+    /// The orders that complaints became (at most 500).
+    pub fn work_order_list_by_complaints(&mut self, ids: &[ComplaintId]) -> Result<Vec<WorkOrder>, StorageError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = &ids[..ids.len().min(MAX_PAGE as usize)];
+        self.run(|c| work_orders::table.filter(work_orders::complaint_id.eq_any(ids.iter().map(bind))).load(c))
+    }
+
     /// The ids of the orders that complaints became, for a list of complaints (at most 500).
     pub fn work_order_ids_by_complaints(
         &mut self,

@@ -2,7 +2,7 @@
 
 use crate::workflow::support::{at, position};
 use callout_server::workflow::complaints::*;
-use callout_sync_protocol::ids::ComplaintId;
+use callout_sync_protocol::ids::{ComplaintId, UserId};
 use callout_sync_protocol::problem::ProblemType;
 use callout_sync_protocol::work_orders::{Symptom, Urgency};
 
@@ -179,12 +179,13 @@ fn r_class_1_major_escalated_complaints() {
 
 #[test]
 fn r_class_2_a_major_complaint_gets_a_named_team() {
-    let team = |leader: &str, members: &[&str]| MajorTeam {
-        leader: leader.into(),
-        members: members.iter().map(|m| (*m).to_owned()).collect(),
+    let user = |n: u8| UserId::from_bytes([n; 16]);
+    let team = |leader: u8, members: &[(u8, &str)]| MajorTeam {
+        leader: user(leader),
+        members: members.iter().map(|(n, duty)| (user(*n), (*duty).to_owned())).collect(),
     };
-    assert!(major_team_check(&team("lead", &["optimiser"])).is_ok());
-    for wrong in [team("", &["optimiser"]), team("lead", &[]), team("lead", &[" "])] {
+    assert!(major_team_check(&team(1, &[(2, "optimises")])).is_ok());
+    for wrong in [team(1, &[]), team(1, &[(2, " ")]), team(1, &[(1, "leads")]), team(1, &[(2, "a"), (2, "b")])] {
         assert_eq!(major_team_check(&wrong).unwrap_err().problem, ProblemType::InvalidField);
     }
 }

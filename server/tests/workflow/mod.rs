@@ -7,6 +7,7 @@ mod complaints;
 mod dispatching;
 mod docs;
 mod evidence;
+mod intakes;
 mod ladder;
 mod random_walks;
 mod regions;

@@ -263,7 +263,7 @@ impl House {
         let complaint = json!({
             "reference": format!("REF-{}", self.orders.len()),
             "channel": "phone",
-            "customer": { "name": "测试·王澄", "phone": "16900001234" },
+            "customer": { "name": "测试·王澄", "phone": format!("169{:08}", self.orders.len()) },
             "description": "在家打电话经常断 calls drop at home",
             "symptom": "call_drop",
         });

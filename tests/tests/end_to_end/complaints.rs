@@ -48,7 +48,7 @@ world_tests! {
         for role in ["regional_lead", "quality_control", "auditor"] {
             let path = format!("/v1/work-orders/{order}");
             let text = world.desk(role).send("GET", &path, &[], &[]).unwrap().text();
-            assert!(!text.contains("16900001234") && !text.contains("王澄"), "{role}: {text}");
+            assert!(!text.contains("1690000123") && !text.contains("王澄"), "{role}: {text}");
         }
     }
 }

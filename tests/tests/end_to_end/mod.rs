@@ -10,6 +10,8 @@ mod complaints;
 mod desks;
 mod dispatching;
 mod evidence;
+mod intake;
+mod major_cases;
 mod openapi;
 mod policies;
 mod sessions;

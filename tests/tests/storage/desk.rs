@@ -281,6 +281,7 @@ fn a_revisit_has_one_follow_up(storage: &Storage) {
         answered_by: None,
         created_by: world.tester.id,
         created_at: at(149),
+        what_was_done: None,
     };
     let mut follow_up = FollowUp {
         id: id(151),

@@ -6,6 +6,7 @@ mod desk;
 mod evidence;
 mod feeds;
 mod fixtures;
+mod intake;
 mod people;
 mod policies;
 mod schema;

@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 use super::on_both_databases;
-use callout_storage::complaints::{ComplaintClass, ComplaintFilter, ComplaintState};
+use callout_storage::complaints::{Channel, ComplaintClass, ComplaintFilter, ComplaintState};
 use callout_storage::handoffs::Handoff;
 use callout_storage::ladder_steps::LadderStep;
 use callout_storage::replies::Reply;
@@ -187,6 +187,7 @@ fn reviews_handoffs_and_replies_are_kept_in_order(storage: &Storage) {
         next_step: None,
         created_by,
         created_at: at(number as i64),
+        channel: created_by.map(|_| Channel::Regulator),
     };
     let reviews = [review(60, ReviewDecision::SendBack, &["a", "b"]), review(61, ReviewDecision::Approve, &[])];
     let replies = [reply(63, "stage", Some(world.tester.id)), reply(64, "final_resolved", None)];
@@ -290,6 +291,7 @@ fn a_revisit_lets_go_of_its_link(storage: &Storage) {
         answered_by: None,
         created_by: world.tester.id,
         created_at: at(i64::from(number)),
+        what_was_done: Some("更换分路器".to_owned()),
     };
     write(storage, |tx| tx.revisit_insert(&revisit(80)));
     assert_eq!(write(storage, |tx| tx.revisit_revoke_pending(world.order.id, "pending", "revoked")), 1);

@@ -102,6 +102,18 @@ impl App {
         self.clock_complaint_end(tx, complaint_id, ClockOutcome::Met, ANSWERED)
     }
 
+    /// The customer does not accept a refusal, or the manager takes the complaint up after all: what was owed is owed again, on the
+    /// old clocks (R-INTAKE-8).
+    pub(crate) fn clock_complaint_reopen(&self, tx: &mut Tx, complaint_id: ComplaintId, reason: &str) -> AppResult<()> {
+        for mut held in self.clocks_hold(tx, complaint_id)? {
+            if !held.is_live() && matches!(held.kind, ClockKind::FirstResponse | ClockKind::HigherDoor) {
+                let rules = self.clock_rules(tx, held.record.region_id)?;
+                self.clock_record(tx, &mut held, ClockEvent::Reopened, reason, &rules)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A plan was passed on by another way than a handoff: the demand went to the board (R-LIMIT-2, R-LADDER-3).
     pub fn clock_plan_met(&self, tx: &mut Tx, order: &WorkOrder, kind: PlanKind, reason: &str) -> AppResult<()> {
         for mut held in self.clocks_hold(tx, order.complaint_id)? {

@@ -119,7 +119,7 @@ impl House {
             .t1
             .complaint_create(&serde_json::json!({
                 "reference": format!("BENCH-{number}"), "channel": "phone",
-                "customer": { "name": "测试·王澄", "phone": "16900001234" },
+                "customer": { "name": "测试·王澄", "phone": format!("169{number:08}") },
                 "description": "在家打电话经常断，晚上尤其明显 calls drop at home, in the evenings", "symptom": "call_drop",
             }))
             .unwrap();
