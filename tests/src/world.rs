@@ -122,6 +122,20 @@ impl World {
         })
     }
 
+    /// Another server on the same database: one more of several, or the first one after a restart.
+    pub fn another_server(&self) -> Started {
+        let env = Env::new(Arc::new(self.clock.clone()), Arc::new(SystemEntropy));
+        let photos = PhotoStore::open_folder(&self.folder.path().join("photos")).unwrap();
+        let parts =
+            Parts { storage: self.storage.clone(), photos, env, config: AppConfig::default(), runs_jobs: false };
+        start_with(parts, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), 1).unwrap()
+    }
+
+    /// Does the jobs that are due by the world's clock.
+    pub fn run_due(&self) -> usize {
+        self.server.run_due().unwrap()
+    }
+
     /// A user with one role in some regions, made at the first call; signed in anew when the clock has moved on.
     pub fn user(&self, name: &str, role: &str, regions: &[Uuid]) -> Desk {
         let mut desks = self.desks.borrow_mut();

@@ -27,6 +27,7 @@ const DATABASE_FILE: &str = "callout.db";
 /// A server that runs in a thread of its own.
 pub struct Started {
     app: App,
+    jobs: Jobs,
     address: SocketAddr,
     handle: ServerHandle,
     thread: JoinHandle<std::io::Result<()>>,
@@ -148,13 +149,13 @@ pub fn start_with(parts: Parts, listener: TcpListener, workers: usize) -> Comman
     jobs.prepare().map_err(|error| failed("the jobs cannot be prepared")(&error))?;
     let workers = if workers == 0 { thread::available_parallelism().map_or(2, usize::from) } else { workers };
     let (tell, told) = mpsc::channel();
-    let served = app.clone();
+    let (served, looped) = (app.clone(), jobs.clone());
     let thread = thread::spawn(move || {
         System::new().block_on(async move {
             match http::serve(web::Data::new(served), web::Data::from(photos), listener, workers) {
                 Ok(running) => {
                     if runs_jobs {
-                        actix_web::rt::spawn(jobs.run_forever());
+                        actix_web::rt::spawn(looped.run_forever());
                     }
                     let address = running.addresses.first().copied();
                     // Nobody listens any more only if the starting thread died; then the server may as well end.
@@ -171,7 +172,7 @@ pub fn start_with(parts: Parts, listener: TcpListener, workers: usize) -> Comman
         })
     });
     match told.recv() {
-        Ok(Ok((Some(address), handle))) => Ok(Started { app, address, handle, thread }),
+        Ok(Ok((Some(address), handle))) => Ok(Started { app, jobs, address, handle, thread }),
         Ok(Ok((None, _))) => Err(CommandError::new("the server listens nowhere")),
         Ok(Err(error)) => Err(failed("the server cannot start")(&error)),
         Err(_) => Err(CommandError::new("the server ended while it started")),
@@ -187,6 +188,14 @@ impl Started {
     /// The application, for what is done on the server's own machine.
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Does the jobs that are due now, for whoever moves the clock by hand; says how many there were.
+    ///
+    /// # Errors
+    /// When jobs cannot be claimed.
+    pub fn run_due(&self) -> CommandResult<usize> {
+        runtime()?.block_on(self.jobs.run_due()).map_err(|error| failed("the jobs cannot be done")(&error))
     }
 
     /// Name and password of the first administrator, made now if there is no user at all.

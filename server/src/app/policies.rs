@@ -15,6 +15,8 @@ use crate::workflow::limits::LimitPolicy;
 use crate::workflow::policies::Policy;
 use crate::workflow::replies::ForbiddenExpressions;
 use crate::workflow::revisits::{FalseReturnPolicy, RevisitPolicy};
+use crate::workflow::supervision::SupervisionPolicy;
+use crate::workflow::warnings::WarningPolicy;
 use callout_storage::policies::PolicyVersion;
 use callout_storage::{Page, StorageError, Tx};
 use callout_sync_protocol::contact_words::ContactWords;
@@ -68,6 +70,8 @@ policies! {
     ForbiddenExpressions,
     LimitPolicy,
     RevisitPolicy,
+    SupervisionPolicy,
+    WarningPolicy,
 }
 
 /// The names of all kinds.
