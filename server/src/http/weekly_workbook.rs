@@ -186,7 +186,7 @@ fn causes(book: &mut Workbook, looks: &Looks, report: &WeeklyReport) -> Result<(
         .set_values((name.as_str(), 1, 3, last, 3))
         .set_secondary_axis(true);
     columns.combine(&line);
-    columns.title().set_name(looks.say("超时原因帕累托图", "Pareto of overdue causes"));
+    columns.title().set_name(looks.say("超时原因帕累托图", "Pareto of overdue causes").as_str());
     line.y2_axis().set_num_format("0%").set_max(1.0);
     sheet.insert_chart(1, 5, &columns)?;
     Ok(())
