@@ -241,6 +241,7 @@ impl App {
             tx.intake_insert(&intake)?;
             let cells: Vec<u64> = new.intake.serving_cell.into_iter().collect();
             tx.complaint_cells_add(complaint.id, complaint.received_at, &cells)?;
+            self.kpi_touch(tx, complaint.id)?;
             self.event_append(
                 tx,
                 EventDraft::new(Subject::Complaint(complaint.id), "complaint_received").by(caller).detail(json!({
@@ -394,6 +395,7 @@ impl App {
                 self.major_end(tx, id)?;
             }
             tx.complaint_update(&mut complaint)?;
+            self.kpi_touch(tx, id)?;
             self.event_append(tx, draft)?;
             self.complaint_seen(tx, caller, complaint)
         })

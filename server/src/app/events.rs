@@ -8,7 +8,9 @@ use super::access::{Caller, RoleSet};
 use super::error::AppResult;
 use callout_storage::Tx;
 use callout_storage::events::{NewEvent, SubjectKind};
-use callout_sync_protocol::ids::{CaseId, ComplaintId, DeviceId, KeyAccountId, RegionId, UserId, WorkOrderId};
+use callout_sync_protocol::ids::{
+    CaseId, ComplaintId, DeviceId, KeyAccountId, RegionId, SiteId, SupervisionEntryId, UserId, WarningId, WorkOrderId,
+};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -30,6 +32,12 @@ pub enum Subject {
     Case(CaseId),
     /// A policy of a kind and region.
     Policy(Uuid),
+    /// A site, and its outages.
+    Site(SiteId),
+    /// An entry of the supervision list.
+    SupervisionEntry(SupervisionEntryId),
+    /// An early warning.
+    Warning(WarningId),
 }
 
 impl Subject {
@@ -43,6 +51,9 @@ impl Subject {
             Self::KeyAccount(_) => SubjectKind::KeyAccount,
             Self::Case(_) => SubjectKind::Case,
             Self::Policy(_) => SubjectKind::Policy,
+            Self::Site(_) => SubjectKind::Site,
+            Self::SupervisionEntry(_) => SubjectKind::SupervisionEntry,
+            Self::Warning(_) => SubjectKind::Warning,
         }
     }
 
@@ -56,6 +67,9 @@ impl Subject {
             Self::KeyAccount(id) => id.into(),
             Self::Case(id) => id.into(),
             Self::Policy(id) => id,
+            Self::Site(id) => id.into(),
+            Self::SupervisionEntry(id) => id.into(),
+            Self::Warning(id) => id.into(),
         }
     }
 }

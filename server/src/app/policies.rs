@@ -23,6 +23,8 @@ use crate::workflow::policies::Policy;
 use crate::workflow::replies::ForbiddenExpressions;
 use crate::workflow::reviews::ReviewTemplate;
 use crate::workflow::revisits::{FalseReturnPolicy, RevisitPolicy};
+use crate::workflow::supervision::SupervisionPolicy;
+use crate::workflow::warnings::WarningPolicy;
 use callout_storage::policies::PolicyVersion;
 use callout_storage::{Page, StorageError, Tx};
 use callout_sync_protocol::contact_words::ContactWords;
@@ -84,6 +86,8 @@ policies! {
     ReviewTemplate,
     BreachCausePolicy,
     IntakePolicy,
+    SupervisionPolicy,
+    WarningPolicy,
 }
 
 /// The names of all kinds.

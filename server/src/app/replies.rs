@@ -110,6 +110,7 @@ impl App {
             tx.reply_insert(&reply_to(&linked))?;
             self.clock_complaint_answered(tx, linked.id)?;
         }
+        self.kpi_touch(tx, order.complaint_id)?;
         Ok(reply)
     }
 

@@ -20,6 +20,7 @@ pub mod handoffs;
 pub mod health;
 pub mod intakes;
 pub mod key_accounts;
+pub mod kpis;
 pub mod ladder_steps;
 pub mod major_cases;
 pub mod masking;
@@ -40,10 +41,15 @@ pub mod routes;
 pub mod samples_csv;
 pub mod sessions;
 pub mod similar_complaints;
+pub mod sites;
+pub mod supervision;
 pub mod sync;
 pub mod tracking_tickets;
 pub mod user_profiles;
 pub mod users;
+pub mod warnings;
+pub mod weekly_reports;
+pub mod weekly_workbook;
 pub mod work_orders;
 
 use crate::app::App;
@@ -106,6 +112,11 @@ pub fn nouns() -> Vec<Noun> {
         tracking_tickets,
         field_tests,
         quarantine,
+        sites,
+        supervision,
+        warnings,
+        kpis,
+        weekly_reports,
         sync,
         photo_uploads,
         photos,

@@ -68,6 +68,8 @@ pub mod field_tests;
 pub mod finding_texts;
 pub mod handoffs;
 pub mod intakes;
+pub mod handling_times;
+pub mod kpis;
 pub mod ladder;
 pub mod ladder_defaults;
 pub mod limits;

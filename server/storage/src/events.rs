@@ -36,6 +36,12 @@ text_enum! {
         KeyAccount = "key_account" / "大用户",
         /// A case of the case library.
         Case = "case" / "案例",
+        /// A site of the network, with its outages.
+        Site = "site" / "基站",
+        /// An entry of the supervision list.
+        SupervisionEntry = "supervision_entry" / "督办条目",
+        /// An early warning.
+        Warning = "warning" / "投诉预警",
         /// The server itself; its id is all zeros.
         Server = "server" / "服务器",
     }

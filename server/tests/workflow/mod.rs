@@ -8,6 +8,7 @@ mod dispatching;
 mod docs;
 mod evidence;
 mod intakes;
+mod kpis;
 mod ladder;
 mod random_walks;
 mod regions;

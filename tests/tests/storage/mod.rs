@@ -7,6 +7,7 @@ mod evidence;
 mod feeds;
 mod fixtures;
 mod intake;
+mod overview;
 mod people;
 mod policies;
 mod schema;
