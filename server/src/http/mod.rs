@@ -35,6 +35,7 @@ pub mod sync;
 pub mod tracking_tickets;
 pub mod user_profiles;
 pub mod users;
+pub mod wake_ups;
 pub mod work_orders;
 
 use crate::app::App;
@@ -89,6 +90,7 @@ pub fn nouns() -> Vec<Noun> {
         field_tests,
         quarantine,
         sync,
+        wake_ups,
         photo_uploads,
         photos,
         health
