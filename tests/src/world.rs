@@ -9,6 +9,7 @@ use callout_cli::desk::{Desk, FieldTest, Http};
 use callout_cli::server::{Parts, Started, start_with};
 use callout_server::app::AppConfig;
 use callout_server::app::passwords::PasswordCost;
+use callout_server::app::wake_ups::LookEvery;
 use callout_server::env::{Env, SystemEntropy};
 use callout_server::photos::store::PhotoStore;
 use callout_storage::{Storage, StorageConfig};
@@ -19,6 +20,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -98,6 +100,7 @@ impl World {
             // The least that argon2 allows: tests sign in often.
             password_cost: PasswordCost { memory_kib: 8, passes: 1 },
             public_url: format!("http://{}", listener.local_addr().unwrap()),
+            look_every: LookEvery(Duration::from_millis(10)),
             ..AppConfig::default()
         };
         let photos = PhotoStore::open_folder(&folder.path().join("photos")).unwrap();

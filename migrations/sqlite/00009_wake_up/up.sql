@@ -9,14 +9,3 @@ update feed_entries set order_version = coalesce((
 
 -- Sessions that were ended lately: streams to their holders are cut.
 create index sessions_revoked_at on sessions (revoked_at) where revoked_at is not null;
-
--- How far the operator's push service was told of a tester's feed. Its own table, so that feeds stay small and unlocked.
-create table pushes (
-    tester_id blob not null primary key references users (id),
-    epoch integer not null,
-    number integer not null,
-    -- Failures in a row.
-    attempts integer not null,
-    -- Before this nobody tells it: a server is at it, or it failed. Free to take where absent.
-    due_at text
-) strict, without rowid;

@@ -149,11 +149,12 @@ pub fn start_with(parts: Parts, listener: TcpListener, workers: usize) -> Comman
     jobs.prepare().map_err(|error| failed("the jobs cannot be prepared")(&error))?;
     let workers = if workers == 0 { thread::available_parallelism().map_or(2, usize::from) } else { workers };
     let (tell, told) = mpsc::channel();
-    let (served, looped) = (app.clone(), jobs.clone());
+    let (served, looped, looking) = (app.clone(), jobs.clone(), app.clone());
     let thread = thread::spawn(move || {
         System::new().block_on(async move {
             match http::serve(web::Data::new(served), web::Data::from(photos), listener, workers) {
                 Ok(running) => {
+                    actix_web::rt::spawn(looking.wake_ups_run());
                     if runs_jobs {
                         actix_web::rt::spawn(looped.run_forever());
                     }
@@ -211,6 +212,8 @@ impl Started {
     /// # Errors
     /// When it ended badly.
     pub fn stop(self) -> CommandResult {
+        // Streams never end by themselves: whoever listens connects to another server, or to this one when it is back.
+        self.app.wake_ups().stop();
         runtime()?.block_on(self.handle.stop(true));
         self.join()
     }

@@ -149,6 +149,8 @@ actions! {
     KpiRead: [T1Dispatcher, RegionalLead, QualityControl, Auditor],
     /// A tester's phone syncing.
     Sync: [FieldTester],
+    /// Being told that something waits: phones of their feed, desks of their regions' orders.
+    WakeUpListen: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, FieldTester, RegionalLead, QualityControl, Auditor],
     /// A tester's phone uploading photos.
     PhotoUpload: [FieldTester],
     /// Reading what was kept but does not count.

@@ -46,12 +46,14 @@ pub mod similar_complaints;
 pub mod sites;
 pub mod supervision;
 pub mod sync;
+pub mod sync_admission;
 pub mod tokens;
 pub mod tracking_tickets;
 pub mod user_profiles;
 pub mod users;
 pub mod warnings;
 pub mod weekly_reports;
+pub mod wake_ups;
 pub mod work_orders;
 
 use crate::env::Env;
@@ -71,6 +73,10 @@ pub struct AppConfig {
     pub password_cost: PasswordCost,
     /// Where customers reach this server; one-time links begin with it.
     pub public_url: String,
+    /// How often a server looks for what it has to tell those who listen.
+    pub look_every: wake_ups::LookEvery,
+    /// Syncs that work at the same time; as many as the database can take where it is not said.
+    pub sync_slots: Option<usize>,
     /// A proxy of ours stands before every server and appends the sender's address to `X-Forwarded-For`.
     pub is_behind_proxy: bool,
 }
@@ -85,6 +91,8 @@ pub struct App {
     keys: Arc<RwLock<Arc<TokenKeys>>>,
     decoy: Arc<OnceLock<String>>,
     admission: Arc<admission::Admission>,
+    wake_ups: Arc<wake_ups::WakeUps>,
+    sync_admission: Arc<sync_admission::SyncAdmission>,
     keys_loaded_at: Arc<Mutex<Timestamp>>,
 }
 
@@ -120,6 +128,7 @@ impl App {
     pub fn new(storage: Storage, env: Env, config: AppConfig) -> AppResult<Self> {
         let keys = Self::keys_load(&storage, &env)?;
         let now = env.now();
+        let sync_admission = sync_admission::SyncAdmission::new(&storage, config.sync_slots);
         Ok(Self {
             storage,
             env,
@@ -127,6 +136,8 @@ impl App {
             keys: Arc::new(RwLock::new(Arc::new(keys))),
             decoy: Arc::default(),
             admission: Arc::default(),
+            wake_ups: Arc::default(),
+            sync_admission: Arc::new(sync_admission),
             keys_loaded_at: Arc::new(Mutex::new(now)),
         })
     }
@@ -210,6 +221,14 @@ impl App {
 
     pub(crate) fn token_issue(&self, caller: &Caller, now: Timestamp) -> AppResult<(String, Timestamp)> {
         self.keys().issue(caller, now)
+    }
+
+    /// When an access token, which the guard has just verified, ends.
+    ///
+    /// # Errors
+    /// `unauthenticated`.
+    pub fn token_expires_at(&self, token: &str) -> AppResult<Timestamp> {
+        self.keys().expires_at(token, self.env.now())
     }
 
     /// Verifies an access token; asks the database only when the token names a key that is new to this server.

@@ -106,6 +106,26 @@ impl TokenKeys {
     /// # Errors
     /// `unauthenticated` whatever is wrong with it; the sentence tells an expired one from the rest.
     pub fn verify(&self, token: &str, now: Timestamp) -> AppResult<Caller> {
+        let claims = self.claims(token, now)?;
+        Ok(Caller {
+            user_id: claims.sub,
+            session_id: claims.sid,
+            device_id: claims.did,
+            roles: RoleSet::of(&claims.roles),
+        })
+    }
+
+    /// When an access token ends.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn expires_at(&self, token: &str, now: Timestamp) -> AppResult<Timestamp> {
+        let seconds = self.claims(token, now)?.exp;
+        Timestamp::from_unix_millis(seconds.saturating_mul(1_000))
+            .ok_or_else(|| unauthenticated("the access token is not valid"))
+    }
+
+    fn claims(&self, token: &str, now: Timestamp) -> AppResult<Claims> {
         let bad = || unauthenticated("the access token is not valid");
         let key = Self::key_id_of(token).and_then(|id| self.all.get(&id)).ok_or_else(bad)?;
         let mut validation = Validation::new(Algorithm::HS256);
@@ -120,11 +140,6 @@ impl TokenKeys {
         if now.unix_millis().div_euclid(1_000) >= claims.exp {
             return Err(unauthenticated("the access token has expired; refresh the session"));
         }
-        Ok(Caller {
-            user_id: claims.sub,
-            session_id: claims.sid,
-            device_id: claims.did,
-            roles: RoleSet::of(&claims.roles),
-        })
+        Ok(claims)
     }
 }

@@ -10,10 +10,11 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpRequest, web};
 use callout_sync_protocol::problem::ProblemType;
 
-fn bearer(request: &ServiceRequest) -> Option<&str> {
+/// The access token that a request came with.
+pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
@@ -32,7 +33,7 @@ pub async fn guard<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Re
             .app_data::<web::Data<App>>()
             .ok_or_else(|| AppError::internal("the application is not configured"))?
             .clone();
-        let token = bearer(&request)
+        let token = bearer(request.request())
             .ok_or_else(|| {
                 AppError::new(ProblemType::Unauthenticated, "send an access token: Authorization: Bearer …")
             })?

@@ -50,6 +50,7 @@ pub mod users;
 pub mod warnings;
 pub mod weekly_reports;
 pub mod weekly_workbook;
+pub mod wake_ups;
 pub mod work_orders;
 
 use crate::app::App;
@@ -118,6 +119,7 @@ pub fn nouns() -> Vec<Noun> {
         kpis,
         weekly_reports,
         sync,
+        wake_ups,
         photo_uploads,
         photos,
         health

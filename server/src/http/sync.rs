@@ -6,6 +6,7 @@ use super::routes::routes;
 use crate::app::App;
 use crate::app::access::Caller;
 use crate::app::error::{AppError, AppResult};
+use crate::app::sync_admission::SyncPlace;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use bytes::BytesMut;
@@ -47,7 +48,7 @@ fn frame_problem(error: FrameError) -> AppError {
 
 /// Reads a frame from the wire, never more than a frame may have. A version that is not served is told at the first byte,
 /// whatever follows it.
-async fn frame_read(request: &HttpRequest, mut payload: web::Payload) -> AppResult<BytesMut> {
+async fn frame_read(request: &HttpRequest, mut payload: web::Payload, place: &mut SyncPlace) -> AppResult<BytesMut> {
     let is_ours = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| {
         value.to_str().is_ok_and(|value| {
             value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case(MEDIA_TYPE))
@@ -56,8 +57,8 @@ async fn frame_read(request: &HttpRequest, mut payload: web::Payload) -> AppResu
     if !is_ours {
         return Err(AppError::new(ProblemType::UnsupportedMediaType, format!("send the body as {MEDIA_TYPE}")));
     }
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut frame = BytesMut::with_capacity(declared.unwrap_or(0usize).min(MAX_FRAME_BYTES));
+    // Grows with what arrives: what is only announced takes no memory.
+    let mut frame = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| AppError {
             cause: Some(error.to_string().into()),
@@ -71,6 +72,7 @@ async fn frame_read(request: &HttpRequest, mut payload: web::Payload) -> AppResu
         if frame.len() + chunk.len() > MAX_FRAME_BYTES {
             return Err(frame_problem(FrameError::TooLarge));
         }
+        place.hold(chunk.len())?;
         frame.extend_from_slice(&chunk);
     }
     Ok(frame)
@@ -88,7 +90,9 @@ async fn frame_read(request: &HttpRequest, mut payload: web::Payload) -> AppResu
         (status = 403, description = "Another device's message", body = Problem),
         (status = 413, description = "More bytes or entries than allowed", body = Problem),
         (status = 415, body = Problem),
-        (status = 426, description = "A protocol version that is not served", body = Problem),
+        (status = 429, description = "This device sends too much: `Retry-After` says when to come back", body = Problem),
+        (status = 426, description = "A protocol version that is not served; `Callout-Protocol-Versions` names those that are", body = Problem),
+        (status = 503, description = "Many sync at once: `Retry-After` says when to come back", body = Problem),
     ))]
 async fn sync(
     app: web::Data<App>,
@@ -96,7 +100,8 @@ async fn sync(
     request: HttpRequest,
     payload: web::Payload,
 ) -> AppResult<HttpResponse> {
-    let frame = match frame_read(&request, payload).await {
+    let mut place = app.sync_enter(&caller)?;
+    let frame = match frame_read(&request, payload, &mut place).await {
         Err(error) if error.problem == ProblemType::UnsupportedVersion => {
             let mut response = error.error_response();
             let name = header::HeaderName::from_static(VERSIONS_HEADER);
@@ -107,13 +112,19 @@ async fn sync(
         }
         other => other?,
     };
-    let answer = blocking(move || {
+    let turn = place.turn().await?;
+    let worked = blocking(move || {
         let version = frame_version(&frame).unwrap_or(PROTOCOL_VERSION);
         let message: SyncRequest = frame_decode(&frame).map_err(frame_problem)?;
         drop(frame);
-        let answer = app.sync(&caller, &message.for_version(version))?;
+        let mut answer = app.sync(&caller, &message.for_version(version))?;
+        answer.directives.extend(app.sync_pause());
         Ok(frame_encode_as(version, &answer.for_version(version)))
     })
-    .await?;
-    Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(answer))
+    .await;
+    drop(turn);
+    if worked.as_ref().is_err_and(|error| matches!(error.problem.status(), 400 | 413)) {
+        place.was_rubbish();
+    }
+    Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(worked?))
 }

@@ -8,9 +8,9 @@
 use crate::connection::{Tx, each_backend, locked};
 use crate::error::StorageError;
 use crate::names::{limit, text_enum};
-use crate::schema::{event_heads, events};
+use crate::schema::{event_heads, events, work_orders};
 use crate::sql_types::{bind, row_values};
-use callout_sync_protocol::ids::{DeviceId, EventId, UserId};
+use callout_sync_protocol::ids::{DeviceId, EventId, RegionId, UserId};
 use callout_sync_protocol::time::Timestamp;
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -226,6 +226,25 @@ macro_rules! event_values {
 }
 
 impl Tx {
+    /// The events of work orders whose ids are at least `floor`, each with the order's region, newest first: where something
+    /// happened lately. Ids begin with the time at which they were made.
+    pub fn event_list_order_regions(
+        &mut self,
+        floor: EventId,
+        at_most: u32,
+    ) -> Result<Vec<(EventId, Option<RegionId>)>, StorageError> {
+        self.run(|c| {
+            events::table
+                .inner_join(work_orders::table.on(work_orders::id.eq(events::subject_id)))
+                .filter(events::id.ge(bind(&floor)))
+                .filter(events::subject_kind.eq(bind(&SubjectKind::WorkOrder)))
+                .order(events::id.desc())
+                .limit(i64::from(at_most))
+                .select((events::id, work_orders::region_id))
+                .load(c)
+        })
+    }
+
     /// Appends an event to its subject's chain, whose head is locked until the unit of work ends.
     pub fn event_append(&mut self, event: &NewEvent) -> Result<Event, StorageError> {
         let mut head = self.event_head_take(event.subject_kind, event.subject_id)?;

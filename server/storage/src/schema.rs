@@ -640,17 +640,6 @@ diesel::table! {
 
 diesel::table! {
     use crate::sql_types::*;
-    pushes (tester_id) {
-        tester_id -> Id,
-        epoch -> Count,
-        number -> Count,
-        attempts -> BigInt,
-        due_at -> Nullable<Instant>,
-    }
-}
-
-diesel::table! {
-    use crate::sql_types::*;
     command_receipts (command_id) {
         command_id -> Id,
         work_order_id -> Id,
@@ -1090,6 +1079,7 @@ diesel::allow_tables_to_appear_in_same_query!(key_account_identifiers, key_accou
 diesel::allow_tables_to_appear_in_same_query!(
     command_receipts,
     complaints,
+    events,
     feed_entries,
     field_tests,
     sample_blocks,

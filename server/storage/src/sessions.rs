@@ -112,6 +112,11 @@ impl Tx {
         .map(|rows| rows > 0)
     }
 
+    /// The sessions that were ended at an instant or later; streams to their holders are cut.
+    pub fn session_list_revoked_since(&mut self, since: Timestamp) -> Result<Vec<SessionId>, StorageError> {
+        self.run(|c| sessions::table.filter(sessions::revoked_at.ge(bind(&Some(since)))).select(sessions::id).load(c))
+    }
+
     /// Ends all sessions of a user. Returns how many.
     pub fn session_revoke_by_user(&mut self, id: UserId, at: Timestamp, reason: &str) -> Result<usize, StorageError> {
         self.run(|c| {

@@ -118,6 +118,9 @@ fn devices_and_sessions_end(storage: &Storage) {
     assert!(!write(storage, |tx| tx.session_revoke(first, at(6), "token_reused")), "the first end stands");
     assert_eq!(write(storage, |tx| tx.session_revoke_by_device(device.id, at(7), "device_revoked")), 1);
     assert_eq!(write(storage, |tx| tx.session_revoke_by_user(world.tester.id, at(7), "left")), 0);
+    assert_eq!(read(storage, |tx| tx.session_list_revoked_since(at(5))).len(), 2);
+    assert!(!read(storage, |tx| tx.session_list_revoked_since(at(6))).contains(&first));
+    assert_eq!(read(storage, |tx| tx.session_list_revoked_since(at(8))), []);
     assert!(!read(storage, |tx| tx.session_standing(first)).unwrap().stands);
     let ended = write(storage, |tx| tx.session_lock(first)).unwrap();
     assert_eq!((ended.revoked_at, ended.revoke_reason.as_deref()), (Some(at(5)), Some("signed_out")));

@@ -5,7 +5,7 @@ use super::on_both_databases;
 use callout_storage::events::SubjectKind;
 use callout_storage::jobs::Job;
 use callout_storage::{Storage, StorageError};
-use callout_sync_protocol::ids::JobId;
+use callout_sync_protocol::ids::{EventId, JobId};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 on_both_databases!(
     events_are_chained_per_subject,
     concurrent_events_make_one_chain,
+    events_of_orders_are_found_by_when_they_were_made,
     jobs_are_leased_once,
     jobs_fail_and_come_back,
 );
@@ -42,6 +43,22 @@ fn events_are_chained_per_subject(storage: &Storage) {
     });
     assert!(undone.is_err());
     assert_eq!(read(storage, |tx| tx.event_verify(kind, one)).events, 2, "what is undone leaves no trace");
+}
+
+fn events_of_orders_are_found_by_when_they_were_made(storage: &Storage) {
+    let world = world(storage);
+    write(storage, |tx| {
+        tx.event_append(&event(100, world.order.id.into(), "received"))?;
+        tx.event_append(&event(101, id(77), "of an order that is not there"))?;
+        tx.event_append(&event(102, world.order.id.into(), "located"))
+    });
+    let (first, last): (EventId, EventId) = (id(100), id(102));
+    let region = world.order.region_id;
+    let find = |floor, at_most| read(storage, |tx| tx.event_list_order_regions(floor, at_most));
+    assert_eq!(find(first, 10), [(last, region), (first, region)], "newest first");
+    assert_eq!(find(last, 10), [(last, region)]);
+    assert_eq!(find(first, 1), [(last, region)]);
+    assert_eq!(find(id(103), 10), []);
 }
 
 fn concurrent_events_make_one_chain(storage: &Storage) {
