@@ -2,12 +2,14 @@
 
 pub mod appointments;
 pub mod appraisal_marks;
+pub mod audit;
 pub mod branch_questions;
 pub mod build_demands;
 pub mod candidates;
 pub mod chases;
 pub mod complaints;
 pub mod dispatches;
+pub mod erasures;
 pub mod extract;
 pub mod field_tests;
 pub mod follow_ups;
@@ -91,6 +93,8 @@ pub fn nouns() -> Vec<Noun> {
         sync,
         photo_uploads,
         photos,
+        erasures,
+        audit,
         health
     ]
 }

@@ -4,6 +4,7 @@
 //! [`Jobs::run_due`] with a clock of their own; a server calls it in a loop. What does not belong here: rules.
 
 use crate::app::App;
+use crate::app::erasures::ErasedObjects;
 use crate::app::error::{AppError, AppResult};
 use crate::app::events::{EventDraft, Subject};
 use crate::photos::service::PhotoService;
@@ -25,6 +26,16 @@ pub const FIELD_TEST_TRACKS: &str = "field_test_tracks";
 pub const REVIEW_AGENDA: &str = "review_agenda";
 /// Tombstones, ended refresh tokens and abandoned uploads go.
 pub const HOUSEKEEPING: &str = "housekeeping";
+/// What happened since the last anchor gets its own (R-AUDIT-1).
+pub const AUDIT_ANCHOR: &str = "audit_anchor";
+/// Customers whose data was kept long enough are erased (R-PRIVACY-1).
+pub const RETENTION: &str = "retention";
+/// The bytes of erased photos go.
+pub const ERASED_OBJECTS_DELETE: &str = "erased_objects_delete";
+
+/// The jobs that come round, and after how many seconds.
+const RECURRING: [(&str, i64); 3] =
+    [(HOUSEKEEPING, HOUSEKEEPING_SECONDS), (AUDIT_ANCHOR, AUDIT_ANCHOR_SECONDS), (RETENTION, RETENTION_SECONDS)];
 
 /// For how long a server may work on a job before another one takes it.
 const LEASE_SECONDS: i64 = 120;
@@ -34,6 +45,15 @@ const BATCH: u32 = 20;
 const MAX_ATTEMPTS: i64 = 12;
 /// How often housekeeping comes round.
 const HOUSEKEEPING_SECONDS: i64 = 3_600;
+/// How often the trail is anchored.
+const AUDIT_ANCHOR_SECONDS: i64 = 3_600;
+/// How long after an instant everything that happened before it is surely committed: far longer than any unit of work may take,
+/// and than servers' clocks may differ.
+const AUDIT_ANCHOR_GRACE_SECONDS: i64 = 600;
+/// So many events make one anchor at most; a database that was never anchored gets many.
+const AUDIT_ANCHOR_EVENTS: u64 = 50_000;
+/// How often it is looked whose data was kept long enough.
+const RETENTION_SECONDS: i64 = 24 * 3_600;
 /// For how long a phone that was away still learns what left its scope; a longer absence costs it a fresh start.
 const TOMBSTONE_SECONDS: i64 = 60 * 24 * 3_600;
 /// How often a server looks for what is due.
@@ -56,6 +76,19 @@ impl App {
         payload: Value,
     ) -> AppResult<()> {
         tx.job_insert(&Job::new(self.env.id(), kind, subject, run_at, payload, self.env.now()))?;
+        Ok(())
+    }
+
+    /// Anchors what happened until shortly before now.
+    pub(crate) fn audit_anchors_make(&self) -> AppResult<()> {
+        let now = self.env.now();
+        let until = now.plus_seconds(-AUDIT_ANCHOR_GRACE_SECONDS);
+        let make = |tx: &mut Tx| Ok::<_, AppError>(tx.audit_anchor_append(until, AUDIT_ANCHOR_EVENTS, now)?);
+        while let Some(anchor) = self.storage.write("audit_anchor_append", make)? {
+            // Into the log, which is kept elsewhere: who writes the database anew does not reach it there.
+            let hash: String = anchor.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            tracing::info!(number = anchor.number, events = anchor.event_count, hash, "the audit trail is anchored");
+        }
         Ok(())
     }
 
@@ -95,14 +128,15 @@ impl Jobs {
         Self { app, photos }
     }
 
-    /// Makes sure that housekeeping is due at some time.
+    /// Makes sure that what comes round is due at some time.
     pub fn prepare(&self) -> AppResult<()> {
         self.app.storage.write("jobs_prepare", |tx| {
-            let is_waiting = tx.job_list_by_subject(Uuid::nil())?.iter().any(|job| job.finished_at.is_none());
-            if is_waiting {
-                return Ok(());
+            for (kind, _) in RECURRING {
+                if !tx.job_is_waiting(kind, Uuid::nil())? {
+                    self.app.job_enqueue(tx, kind, Uuid::nil(), self.app.env.now(), Value::Null)?;
+                }
             }
-            self.app.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), self.app.env.now(), Value::Null)
+            Ok(())
         })
     }
 
@@ -153,6 +187,9 @@ impl Jobs {
                 crate::http::blocking(move || app.review_agenda_draw(id)).await
             }
             HOUSEKEEPING => self.housekeep().await,
+            AUDIT_ANCHOR => crate::http::blocking(move || app.audit_anchors_make()).await,
+            RETENTION => self.retention().await,
+            ERASED_OBJECTS_DELETE => self.erased_objects_delete(&job.payload).await,
             other => Err(AppError::internal(format!("no such job: {other}"))),
         }
     }
@@ -163,9 +200,8 @@ impl Jobs {
             match &result {
                 Ok(()) => {
                     let is_mine = tx.job_finish(job.id, owner, now)?;
-                    if is_mine && job.kind == HOUSEKEEPING {
-                        let next = now.plus_seconds(HOUSEKEEPING_SECONDS);
-                        self.app.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), next, Value::Null)?;
+                    if let Some((kind, seconds)) = RECURRING.iter().find(|(kind, _)| is_mine && job.kind == *kind) {
+                        self.app.job_enqueue(tx, kind, Uuid::nil(), now.plus_seconds(*seconds), Value::Null)?;
                     }
                 }
                 Err(error) => {
@@ -175,6 +211,25 @@ impl Jobs {
             }
             Ok(())
         })
+    }
+
+    async fn retention(&self) -> AppResult<()> {
+        loop {
+            let app = self.app.clone();
+            if !crate::http::blocking(move || app.retention_run()).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The rows let go of these before the job was made; the same content may since have come as another order's evidence.
+    async fn erased_objects_delete(&self, payload: &Value) -> AppResult<()> {
+        let objects: Vec<ErasedObjects> = serde_json::from_value(payload.clone()).map_err(AppError::internal)?;
+        let app = self.app.clone();
+        let keys = crate::http::blocking(move || app.erased_objects_unnamed(&objects)).await?;
+        self.photos.store().parts_delete(keys.iter().map(String::as_str)).await?;
+        let app = self.app.clone();
+        crate::http::blocking(move || app.journal_empty()).await
     }
 
     async fn housekeep(&self) -> AppResult<()> {

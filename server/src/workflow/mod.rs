@@ -61,6 +61,7 @@ pub mod complaints;
 pub mod contacts;
 pub mod dispatches;
 pub mod evidence_templates;
+pub mod erasures;
 pub mod field_tests;
 pub mod finding_texts;
 pub mod handoffs;

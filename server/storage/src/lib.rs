@@ -19,6 +19,7 @@ mod writer;
 
 pub mod appraisal_marks;
 pub mod arrivals;
+pub mod audit_anchors;
 pub mod branch_questions;
 pub mod build_demands;
 pub mod chases;
@@ -27,6 +28,8 @@ pub mod complaints;
 pub mod counters;
 pub mod devices;
 pub mod dispatches;
+pub mod erasures;
+pub mod event_search;
 pub mod events;
 pub mod feeds;
 pub mod field_test_tracks;

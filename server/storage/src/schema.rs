@@ -534,6 +534,34 @@ diesel::table! {
         reason -> Nullable<Words>,
         previous_hash -> Nullable<Digest>,
         hash -> Digest,
+        reason_salt -> Nullable<Digest>,
+        reason_digest -> Nullable<Digest>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    audit_anchors (number) {
+        number -> Count,
+        covers_from -> Instant,
+        covers_until -> Instant,
+        event_count -> Count,
+        digest -> Digest,
+        previous_hash -> Nullable<Digest>,
+        hash -> Digest,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    erasures (complaint_id) {
+        complaint_id -> Id,
+        erased_by -> Nullable<Id>,
+        reason -> Words,
+        options -> Json,
+        counts -> Json,
+        created_at -> Instant,
     }
 }
 
@@ -681,6 +709,8 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     command_receipts,
     complaints,
+    erasures,
+    events,
     feed_entries,
     field_tests,
     sample_blocks,
@@ -688,5 +718,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     work_orders,
 );
 diesel::allow_tables_to_appear_in_same_query!(user_regions, users);
+diesel::allow_tables_to_appear_in_same_query!(events, user_regions);
 
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, devices);

@@ -5,6 +5,7 @@ mod calendar_and_limits;
 mod complaints;
 mod dispatching;
 mod docs;
+mod erasures;
 mod evidence;
 mod ladder;
 mod random_walks;

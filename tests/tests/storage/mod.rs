@@ -2,6 +2,8 @@
 
 mod board;
 mod desk;
+mod audit;
+mod desk;
 mod evidence;
 mod feeds;
 mod fixtures;
