@@ -2,9 +2,11 @@
 //! sockets, phones through the SDK, desks over the JSON API, a clock that the test moves). The tests themselves are in `tests/tests`.
 #![warn(missing_docs)]
 
+pub mod city;
 pub mod clock;
 pub mod phones;
 pub mod postgres;
+pub mod raw_database;
 pub mod real_logs;
 pub mod simulation;
 pub mod world;

@@ -93,6 +93,11 @@ fn binaries() -> Option<PathBuf> {
     packaged.into_iter().map(|folder| folder.join("bin")).chain(std::env::split_paths(&path)).find(|f| holds_server(f))
 }
 
+/// A client program of the installed PostgreSQL, such as `psql`.
+pub fn client_program(name: &str) -> Option<PathBuf> {
+    binaries().map(|folder| folder.join(name)).filter(|program| program.is_file())
+}
+
 /// The command that runs a program as a user whom PostgreSQL accepts.
 fn unprivileged(program: &str) -> Result<Command, ClusterError> {
     let output = |program: &str, arguments: &[&str]| {

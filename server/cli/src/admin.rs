@@ -49,28 +49,67 @@ pub fn run(command: AdminCommand) -> CommandResult {
             println!("{counted} complaints counted anew.\n已重新统计 {counted} 件投诉。");
             Ok(())
         }
+        AdminCommand::Audit(AuditCommand::Verify { store, anchor }) => audit_verify(&store, anchor.as_deref()),
     }
 }
 
-/// R-AUDIT-1: nothing in the trail was edited in place.
-fn audit_verify(store: &StoreArguments) -> CommandResult {
-    let found = store
-        .storage()?
-        .read("audit_verify", |tx| tx.event_verify_all())
-        .map_err(|error| CommandError::because("the audit trail cannot be read", &error))?;
+/// R-AUDIT-1: nothing in the trail was edited in place, no chain was dropped or written anew.
+fn audit_verify(store: &StoreArguments, kept: Option<&str>) -> CommandResult {
+    let kept = kept.map(anchor_of).transpose()?;
+    let storage = store.storage()?;
+    let cannot = |error| CommandError::because("the audit trail cannot be read", &error);
+    let found = storage.read("audit_verify", |tx| tx.event_verify_all()).map_err(cannot)?;
+    let anchored = storage.read("audit_verify_anchors", |tx| tx.audit_anchor_verify_all()).map_err(cannot)?;
     for problem in &found.problems {
         println!("{problem}");
     }
+    for problem in &anchored.problems {
+        println!("{problem}");
+    }
+    let mut problems = found.problems.len() + anchored.problems.len();
+    if let Some((number, hash)) = kept {
+        let there =
+            storage.read("audit_verify_anchor", |tx| tx.audit_anchor_list(number.saturating_sub(1), 1)).map_err(
+                |error: callout_storage::StorageError| CommandError::because("the audit trail cannot be read", &error),
+            )?;
+        if !there.first().is_some_and(|anchor| anchor.number == number && hexadecimal(&anchor.hash) == hash) {
+            println!("anchor {number}: it is not the one that was kept elsewhere; the trail was written anew");
+            problems += 1;
+        }
+    }
     println!(
-        "{} events of {} subjects checked, {} do not fit.\n已校验 {} 个对象的 {} 条事件，{} 处不符。",
+        "{} events of {} subjects checked, {} anchors over {} events, {} reasons erased, {problems} do not fit.
+已校验 {} 个对象的 {} 条事件、覆盖 {} 条事件的 {} 个锚点，已删除原因 {} 条，{problems} 处不符。",
         found.events,
         found.subjects,
-        found.problems.len(),
+        anchored.anchors,
+        anchored.events,
+        found.erased_reasons,
         found.subjects,
         found.events,
-        found.problems.len()
+        anchored.events,
+        anchored.anchors,
+        found.erased_reasons,
     );
-    if found.problems.is_empty() { Ok(()) } else { Err(CommandError::new("the audit trail was tampered with")) }
+    if let Some(last) = &anchored.last {
+        println!(
+            "Newest anchor, to be kept elsewhere 最新锚点，请另行保存: {}:{}",
+            last.number,
+            hexadecimal(&last.hash)
+        );
+    }
+    if problems == 0 { Ok(()) } else { Err(CommandError::new("the audit trail was tampered with")) }
+}
+
+fn hexadecimal(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn anchor_of(text: &str) -> CommandResult<(u64, String)> {
+    let parts = text.split_once(':').and_then(|(number, hash)| Some((number.parse().ok()?, hash.to_lowercase())));
+    parts
+        .filter(|(number, hash)| *number > 0 && hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .ok_or_else(|| CommandError::new("--anchor: must be NUMBER:HASH as `audit verify` prints it"))
 }
 
 fn refused(error: callout_server::app::error::AppError) -> CommandError {

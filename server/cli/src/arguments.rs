@@ -190,8 +190,12 @@ pub enum KpiCommand {
 /// `callout admin audit …`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Recompute the hash chain of every subject; fails when an event was changed or removed. 校验审计链。
+    /// Recompute the hash chain of every subject and all anchors; fails when an event was changed, removed or written anew.
+    /// 校验审计链与锚点。
     Verify {
+        /// An anchor that was kept elsewhere, as `NUMBER:HASH`; it must still be there. 另行保存的锚点。
+        #[arg(long, value_name = "NUMBER:HASH")]
+        anchor: Option<String>,
         /// Which database.
         #[command(flatten)]
         store: StoreArguments,

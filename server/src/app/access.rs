@@ -153,6 +153,12 @@ actions! {
     WakeUpListen: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, FieldTester, RegionalLead, QualityControl, Auditor],
     /// A tester's phone uploading photos.
     PhotoUpload: [FieldTester],
+    /// Erasing a customer's data (R-PRIVACY-1).
+    CustomerErase: [Administrator],
+    /// Reading that a customer's data was erased.
+    ErasureRead: [Administrator, Auditor],
+    /// Looking through the audit trail (R-AUDIT-1).
+    AuditRead: [Auditor],
     /// Reading what was kept but does not count.
     QuarantineRead: [RegionalLead, QualityControl, Auditor],
 }

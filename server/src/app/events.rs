@@ -173,6 +173,7 @@ impl App {
             action: draft.action,
             detail: draft.detail,
             reason: draft.reason,
+            reason_salt: self.env.random(),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::workflow::dispatches::DispatchPolicy;
 use crate::workflow::evidence_templates::EvidenceTemplates;
 use crate::workflow::field_tests::FindingPolicy;
 use crate::workflow::ladder::LadderPolicy;
+use crate::workflow::erasures::RetentionPolicy;
 use crate::workflow::limits::LimitPolicy;
 use crate::workflow::policies::Policy;
 use crate::workflow::replies::ForbiddenExpressions;
@@ -88,6 +89,7 @@ policies! {
     IntakePolicy,
     SupervisionPolicy,
     WarningPolicy,
+    RetentionPolicy,
 }
 
 /// The names of all kinds.

@@ -2,6 +2,7 @@
 
 pub mod appointments;
 pub mod appraisal_marks;
+pub mod audit;
 pub mod branch_questions;
 pub mod build_demands;
 pub mod candidates;
@@ -12,6 +13,7 @@ pub mod complaints;
 pub mod customer_questions;
 pub mod dispatches;
 pub mod escalations;
+pub mod erasures;
 pub mod extract;
 pub mod field_tests;
 pub mod follow_ups;
@@ -122,6 +124,8 @@ pub fn nouns() -> Vec<Noun> {
         wake_ups,
         photo_uploads,
         photos,
+        erasures,
+        audit,
         health
     ]
 }

@@ -5,6 +5,7 @@
 
 use crate::app::App;
 use crate::app::clocks::{CLOCK_BACK_FILL, CLOCK_CHECK, CLOCK_RECKON};
+use crate::app::erasures::ErasedObjects;
 use crate::app::error::{AppError, AppResult};
 use crate::app::events::{EventDraft, Subject};
 use crate::photos::service::PhotoService;
@@ -34,6 +35,16 @@ pub const INTAKE_BACKFILL: &str = "intake_backfill";
 pub(crate) const INTAKE_BACKFILL_SUBJECT: Uuid = Uuid::from_u128(0x1_0004);
 /// Tombstones, ended refresh tokens and abandoned uploads go.
 pub const HOUSEKEEPING: &str = "housekeeping";
+/// What happened since the last anchor gets its own (R-AUDIT-1).
+pub const AUDIT_ANCHOR: &str = "audit_anchor";
+/// Customers whose data was kept long enough are erased (R-PRIVACY-1).
+pub const RETENTION: &str = "retention";
+/// The bytes of erased photos go.
+pub const ERASED_OBJECTS_DELETE: &str = "erased_objects_delete";
+
+/// The jobs that come round, and after how many seconds.
+const RECURRING: [(&str, i64); 3] =
+    [(HOUSEKEEPING, HOUSEKEEPING_SECONDS), (AUDIT_ANCHOR, AUDIT_ANCHOR_SECONDS), (RETENTION, RETENTION_SECONDS)];
 
 /// Every region's overview is due: clusters, supervision list, warnings.
 pub const OVERVIEW_SWEEP: &str = "overview_sweep";
@@ -58,6 +69,15 @@ const HOUSEKEEPING_SECONDS: i64 = 3_600;
 const OVERVIEW_SECONDS: i64 = 900;
 /// How often marked complaints are counted; who reads figures counts, too.
 const KPI_FOLD_SECONDS: i64 = 30;
+/// How often the trail is anchored.
+const AUDIT_ANCHOR_SECONDS: i64 = 3_600;
+/// How long after an instant everything that happened before it is surely committed: far longer than any unit of work may take,
+/// and than servers' clocks may differ.
+const AUDIT_ANCHOR_GRACE_SECONDS: i64 = 600;
+/// So many events make one anchor at most; a database that was never anchored gets many.
+const AUDIT_ANCHOR_EVENTS: u64 = 50_000;
+/// How often it is looked whose data was kept long enough.
+const RETENTION_SECONDS: i64 = 24 * 3_600;
 /// For how long a phone that was away still learns what left its scope; a longer absence costs it a fresh start.
 const TOMBSTONE_SECONDS: i64 = 60 * 24 * 3_600;
 /// How often a server looks for what is due.
@@ -93,6 +113,17 @@ impl App {
             }
             Ok(())
         })
+    /// Anchors what happened until shortly before now.
+    pub(crate) fn audit_anchors_make(&self) -> AppResult<()> {
+        let now = self.env.now();
+        let until = now.plus_seconds(-AUDIT_ANCHOR_GRACE_SECONDS);
+        let make = |tx: &mut Tx| Ok::<_, AppError>(tx.audit_anchor_append(until, AUDIT_ANCHOR_EVENTS, now)?);
+        while let Some(anchor) = self.storage.write("audit_anchor_append", make)? {
+            // Into the log, which is kept elsewhere: who writes the database anew does not reach it there.
+            let hash: String = anchor.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            tracing::info!(number = anchor.number, events = anchor.event_count, hash, "the audit trail is anchored");
+        }
+        Ok(())
     }
 
     /// Ends a link that grew too old; the customer can still be called.
@@ -136,6 +167,9 @@ impl Jobs {
         self.app.storage.write("jobs_prepare", |tx| {
             self.app.clocks_prepare(tx)?;
             self.app.intake_backfill_prepare(tx)?;
+    /// Makes sure that what comes round is due at some time.
+    pub fn prepare(&self) -> AppResult<()> {
+        self.app.storage.write("jobs_prepare", |tx| {
             for (kind, _) in RECURRING {
                 if !tx.job_is_waiting(kind, Uuid::nil())? {
                     self.app.job_enqueue(tx, kind, Uuid::nil(), self.app.env.now(), Value::Null)?;
@@ -219,6 +253,9 @@ impl Jobs {
                 crate::http::blocking(move || app.region_overview(id)).await
             }
             KPI_FOLD => crate::http::blocking(move || app.kpi_fold_all()).await,
+            AUDIT_ANCHOR => crate::http::blocking(move || app.audit_anchors_make()).await,
+            RETENTION => self.retention().await,
+            ERASED_OBJECTS_DELETE => self.erased_objects_delete(&job.payload).await,
             other => Err(AppError::internal(format!("no such job: {other}"))),
         }
     }
@@ -232,6 +269,10 @@ impl Jobs {
                         Some((_, seconds)) => tx.job_repeat(job.id, owner, now.plus_seconds(*seconds))?,
                         None => tx.job_finish(job.id, owner, now)?,
                     };
+                    let is_mine = tx.job_finish(job.id, owner, now)?;
+                    if let Some((kind, seconds)) = RECURRING.iter().find(|(kind, _)| is_mine && job.kind == *kind) {
+                        self.app.job_enqueue(tx, kind, Uuid::nil(), now.plus_seconds(*seconds), Value::Null)?;
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(kind = job.kind, attempts = job.attempts, ?error, "a job failed");
@@ -240,6 +281,25 @@ impl Jobs {
             }
             Ok(())
         })
+    }
+
+    async fn retention(&self) -> AppResult<()> {
+        loop {
+            let app = self.app.clone();
+            if !crate::http::blocking(move || app.retention_run()).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The rows let go of these before the job was made; the same content may since have come as another order's evidence.
+    async fn erased_objects_delete(&self, payload: &Value) -> AppResult<()> {
+        let objects: Vec<ErasedObjects> = serde_json::from_value(payload.clone()).map_err(AppError::internal)?;
+        let app = self.app.clone();
+        let keys = crate::http::blocking(move || app.erased_objects_unnamed(&objects)).await?;
+        self.photos.store().parts_delete(keys.iter().map(String::as_str)).await?;
+        let app = self.app.clone();
+        crate::http::blocking(move || app.journal_empty()).await
     }
 
     async fn housekeep(&self) -> AppResult<()> {

@@ -64,6 +64,7 @@ pub mod contacts;
 pub mod dispatches;
 pub mod evidence_templates;
 pub mod escalations;
+pub mod erasures;
 pub mod field_tests;
 pub mod finding_texts;
 pub mod handoffs;

@@ -180,7 +180,10 @@ impl Connector {
                      PRAGMA journal_size_limit = 67108864;",
                 )?;
                 connection.batch_execute(match self.purpose {
-                    Purpose::Write => "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;",
+                    // What is deleted or replaced leaves nothing readable in the file (R-PRIVACY-1).
+                    Purpose::Write => {
+                        "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000; PRAGMA secure_delete = ON;"
+                    }
                     Purpose::Read => "PRAGMA cache_size = -16384; PRAGMA query_only = ON;",
                 })?;
                 AnyConnection::Sqlite(connection)

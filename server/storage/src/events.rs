@@ -4,6 +4,11 @@
 //! big-endian) and its bytes, an absent one as the length 0xFFFFFFFF alone: previous hash; id (16 bytes); subject kind; subject
 //! id; number (64 bits, big-endian); happened at, captured at (microseconds since the Unix epoch, 64 bits, big-endian); actor
 //! id; actor roles; device id; action; detail; reason. Texts are UTF-8 as they stand in the row. Numbers begin at 1.
+//!
+//! An event with a reason is hashed over `"callout event v2\n"`, and its last field is not the reason but the reason's digest:
+//! BLAKE3 keyed with the event's salt, over the reason. So the reason, which is a person's words, can be erased with its salt and
+//! the chain still holds (R-PRIVACY-1); a reason that is gone counts as tampering unless a later event of the chain is
+//! [`CUSTOMER_ERASED`]. Events from before this was so have no digest, and their reason stays.
 
 use crate::connection::{Tx, each_backend, locked};
 use crate::error::StorageError;
@@ -72,6 +77,8 @@ pub struct NewEvent {
     pub detail: serde_json::Value,
     /// Why.
     pub reason: Option<String>,
+    /// Random; keys the digest of the reason.
+    pub reason_salt: [u8; 32],
 }
 
 /// An event of the trail.
@@ -105,6 +112,18 @@ pub struct Event {
     pub previous_hash: Option<[u8; 32]>,
     /// The hash of this event.
     pub hash: [u8; 32],
+    /// What the reason's digest is keyed with, while the reason is there.
+    pub reason_salt: Option<[u8; 32]>,
+    /// What the hash is over instead of the reason; stays when the reason is erased.
+    pub reason_digest: Option<[u8; 32]>,
+}
+
+/// The action of the event that allows reasons before it to be gone.
+pub const CUSTOMER_ERASED: &str = "customer_erased";
+
+/// What an event is hashed over instead of its reason.
+fn reason_digest(salt: &[u8; 32], reason: &str) -> [u8; 32] {
+    *blake3::keyed_hash(salt, reason.as_bytes()).as_bytes()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -122,6 +141,8 @@ pub struct EventVerification {
     pub subjects: u64,
     /// How many events they have.
     pub events: u64,
+    /// How many reasons are gone by an erasure on record.
+    pub erased_reasons: u64,
     /// What does not fit; the first hundred.
     pub problems: Vec<EventProblem>,
 }
@@ -150,7 +171,10 @@ impl Event {
     /// The hash that this event must have.
     pub fn expected_hash(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(b"callout event v1\n");
+        hasher.update(match self.reason_digest {
+            Some(_) => b"callout event v2\n",
+            None => b"callout event v1\n",
+        });
         let mut field = |bytes: Option<&[u8]>| match bytes {
             Some(bytes) => {
                 // No field is near 4 GiB: databases hold no text as long.
@@ -173,8 +197,30 @@ impl Event {
         field(self.device_id.as_ref().map(|id| id.as_bytes().as_slice()));
         field(Some(self.action.as_bytes()));
         field(Some(self.detail.as_bytes()));
-        field(self.reason.as_ref().map(|reason| reason.as_bytes()));
+        match &self.reason_digest {
+            Some(digest) => field(Some(digest)),
+            None => field(self.reason.as_ref().map(|reason| reason.as_bytes())),
+        }
         *hasher.finalize().as_bytes()
+    }
+}
+
+/// Whether a reason is what was hashed.
+enum ReasonStanding {
+    Fits,
+    Differs,
+    Gone,
+}
+
+impl Event {
+    fn reason_standing(&self) -> ReasonStanding {
+        match (&self.reason_digest, &self.reason, &self.reason_salt) {
+            // Without a digest, the hash itself is over the reason.
+            (None, _, None) => ReasonStanding::Fits,
+            (Some(digest), Some(reason), Some(salt)) if *digest == reason_digest(salt, reason) => ReasonStanding::Fits,
+            (Some(_), None, None) => ReasonStanding::Gone,
+            (None, _, Some(_)) | (Some(_), _, _) => ReasonStanding::Differs,
+        }
     }
 }
 
@@ -195,6 +241,8 @@ fn event_chain(head: &mut EventHead, event: &NewEvent) -> Event {
         reason: event.reason.clone(),
         previous_hash: (head.number > 0).then_some(head.hash),
         hash: NO_HASH,
+        reason_salt: event.reason.as_ref().map(|_| event.reason_salt),
+        reason_digest: event.reason.as_ref().map(|reason| reason_digest(&event.reason_salt, reason)),
     };
     row.hash = row.expected_hash();
     head.number = row.number;
@@ -220,7 +268,9 @@ macro_rules! event_values {
             detail,
             reason,
             previous_hash,
-            hash
+            hash,
+            reason_salt,
+            reason_digest
         )
     };
 }
@@ -319,6 +369,36 @@ impl Tx {
         })
     }
 
+    /// Erases the reasons of a subject's events that the test is true of; their digests, and so the chain, stay. Events from
+    /// before reasons had digests are left as they are. Append a [`CUSTOMER_ERASED`] event in the same unit of work. Returns how
+    /// many.
+    pub fn event_reasons_erase(
+        &mut self,
+        kind: SubjectKind,
+        id: Uuid,
+        is_erased: &dyn Fn(&str) -> bool,
+    ) -> Result<u64, StorageError> {
+        let (mut after, mut count) = (0, 0);
+        loop {
+            let page = self.event_list(kind, id, after, VERIFY_PAGE)?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = last.number;
+            for event in &page {
+                if event.reason_digest.is_some() && event.reason.as_deref().is_some_and(is_erased) {
+                    self.run(|c| {
+                        diesel::update(events::table.find(bind(&event.id)))
+                            .set((
+                                events::reason.eq(bind(&None::<String>)),
+                                events::reason_salt.eq(bind(&None::<[u8; 32]>)),
+                            ))
+                            .execute(c)
+                    })?;
+                    count += 1;
+                }
+            }
+        }
+    }
+
     /// Checks one subject's chain.
     pub fn event_verify(&mut self, kind: SubjectKind, id: Uuid) -> Result<EventVerification, StorageError> {
         let mut found = EventVerification::default();
@@ -366,6 +446,8 @@ impl Tx {
     fn event_verify_chain(&mut self, head: &EventHead, found: &mut EventVerification) -> Result<(), StorageError> {
         let (kind, id) = (head.subject_kind, head.subject_id);
         let (mut number, mut hash) = (0, None);
+        // The first reason that is gone, and how many are, since the last erasure on record.
+        let mut gone: Option<(u64, u64)> = None;
         loop {
             let page = self.event_list(kind, id, number, VERIFY_PAGE)?;
             if page.is_empty() {
@@ -382,8 +464,22 @@ impl Tx {
                 if event.expected_hash() != event.hash {
                     found.report(kind, id, event.number, "its content was changed");
                 }
+                match event.reason_standing() {
+                    ReasonStanding::Fits => {}
+                    ReasonStanding::Differs => found.report(kind, id, event.number, "its reason was changed"),
+                    ReasonStanding::Gone => {
+                        let (first, count) = gone.unwrap_or((event.number, 0));
+                        gone = Some((first, count + 1));
+                    }
+                }
+                if event.action == CUSTOMER_ERASED {
+                    found.erased_reasons += gone.take().map_or(0, |(_, count)| count);
+                }
                 (number, hash) = (event.number, Some(event.hash));
             }
+        }
+        if let Some((first, _)) = gone {
+            found.report(kind, id, first, "its reason is gone, and no erasure is on record");
         }
         if number != head.number || hash.unwrap_or(NO_HASH) != head.hash {
             found.report(kind, id, head.number, "the chain does not end where its head says");
@@ -402,87 +498,4 @@ impl EventVerification {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::Storage;
-
-    fn new_event(number: u8) -> NewEvent {
-        NewEvent {
-            id: EventId::from_bytes([number; 16]),
-            subject_kind: SubjectKind::WorkOrder,
-            subject_id: Uuid::from_bytes([1; 16]),
-            happened_at: Timestamp::EPOCH,
-            captured_at: None,
-            actor_id: None,
-            actor_roles: String::new(),
-            device_id: None,
-            action: "located".to_owned(),
-            detail: serde_json::json!({"b": 1, "a": 2}),
-            reason: None,
-        }
-    }
-
-    /// R-AUDIT-1: what somebody changes behind the program's back is found.
-    #[test]
-    fn tampering_is_found() {
-        for (statement, problem) in [
-            ("UPDATE events SET detail = '{}' WHERE number = 2", "its content was changed"),
-            ("UPDATE events SET actor_roles = 'auditor' WHERE number = 1", "its content was changed"),
-            ("DELETE FROM events WHERE number = 2", "the events before it are missing"),
-            ("DELETE FROM events WHERE number = 3", "the chain does not end where its head says"),
-            ("DELETE FROM events", "the chain does not end where its head says"),
-            ("DELETE FROM event_heads", "there are events whose chain's head is missing"),
-            (
-                "UPDATE events SET previous_hash = (SELECT hash FROM events WHERE number = 2) WHERE number = 2",
-                "it does not continue the event before",
-            ),
-        ] {
-            let temporary = Storage::temporary().unwrap();
-            let found = temporary.storage.write("test", |tx| {
-                for number in 1..=3 {
-                    tx.event_append(&new_event(number))?;
-                }
-                assert_eq!(tx.event_verify_all()?.problems, vec![]);
-                tx.run(|c| diesel::sql_query(statement).execute(c))?;
-                tx.event_verify_all()
-            });
-            let problems = found.map_err(|error: StorageError| error).unwrap().problems;
-            assert!(problems.iter().any(|found| found.problem == problem), "{statement}: {problems:?}");
-        }
-    }
-
-    /// The canonical encoding is written down; another implementation must come to the same hash.
-    #[test]
-    fn the_hash_is_over_the_documented_encoding() {
-        let temporary = Storage::temporary().unwrap();
-        let event: Event = temporary
-            .storage
-            .write("test", |tx| -> Result<_, StorageError> { tx.event_append(&new_event(7)) })
-            .unwrap();
-        let absent = [0xff; 4].as_slice();
-        let texts = [("located", 7u8), (r#"{"a":2,"b":1}"#, 13)];
-        let bytes = [
-            b"callout event v1\n".as_slice(),
-            absent,
-            &[0, 0, 0, 16],
-            &[7; 16],
-            &[0, 0, 0, 10],
-            b"work_order",
-            &[0, 0, 0, 16],
-            &[1; 16],
-            &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1],
-            &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0],
-            absent,
-            absent,
-            &[0, 0, 0, 0],
-            absent,
-            &[0, 0, 0, texts[0].1],
-            texts[0].0.as_bytes(),
-            &[0, 0, 0, texts[1].1],
-            texts[1].0.as_bytes(),
-            absent,
-        ]
-        .concat();
-        assert_eq!(event.hash, *blake3::hash(&bytes).as_bytes());
-    }
-}
+mod tests;

@@ -19,6 +19,7 @@ mod writer;
 
 pub mod appraisal_marks;
 pub mod arrivals;
+pub mod audit_anchors;
 pub mod branch_questions;
 pub mod build_demands;
 pub mod cases;
@@ -32,6 +33,8 @@ pub mod customer_questions;
 pub mod devices;
 pub mod dispatches;
 pub mod escalations;
+pub mod erasures;
+pub mod event_search;
 pub mod events;
 pub mod feeds;
 pub mod field_test_tracks;

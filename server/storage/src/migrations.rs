@@ -4,6 +4,7 @@ use crate::connection::{AnyConnection, Tx, each_backend};
 use crate::error::StorageError;
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
@@ -74,7 +75,25 @@ where
     Ok(versions)
 }
 
+/// What SQLite says of a checkpoint.
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    busy: i32,
+}
+
 impl Tx {
+    pub(crate) fn journal_empty(&mut self) -> Result<(), StorageError> {
+        let found: Vec<Checkpoint> = self.run(|c| match c {
+            AnyConnection::Sqlite(c) => diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)").load(c),
+            AnyConnection::Postgres(_) => Ok(Vec::new()),
+        })?;
+        match found.iter().all(|checkpoint| checkpoint.busy == 0) {
+            true => Ok(()),
+            false => Err(StorageError::Unavailable { source: "the journal is being read".into() }),
+        }
+    }
+
     pub(crate) fn ping(&mut self) -> Result<(), StorageError> {
         self.run(|c| each_backend!(c, |c| c.batch_execute("SELECT 1")))
     }

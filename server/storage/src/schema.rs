@@ -672,6 +672,8 @@ diesel::table! {
         reason -> Nullable<Words>,
         previous_hash -> Nullable<Digest>,
         hash -> Digest,
+        reason_salt -> Nullable<Digest>,
+        reason_digest -> Nullable<Digest>,
     }
 }
 
@@ -1072,6 +1074,43 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::sql_types::*;
+    pushes (tester_id) {
+        tester_id -> Id,
+        epoch -> Count,
+        number -> Count,
+        attempts -> BigInt,
+        due_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    audit_anchors (number) {
+        number -> Count,
+        covers_from -> Instant,
+        covers_until -> Instant,
+        event_count -> Count,
+        digest -> Digest,
+        previous_hash -> Nullable<Digest>,
+        hash -> Digest,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    erasures (complaint_id) {
+        complaint_id -> Id,
+        erased_by -> Nullable<Id>,
+        reason -> Words,
+        options -> Json,
+        counts -> Json,
+        created_at -> Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(complaints, escalations, intakes, key_accounts, major_cases);
 
 diesel::allow_tables_to_appear_in_same_query!(key_account_identifiers, key_accounts);
@@ -1079,6 +1118,7 @@ diesel::allow_tables_to_appear_in_same_query!(key_account_identifiers, key_accou
 diesel::allow_tables_to_appear_in_same_query!(
     command_receipts,
     complaints,
+    erasures,
     events,
     feed_entries,
     field_tests,
@@ -1098,3 +1138,5 @@ diesel::allow_tables_to_appear_in_same_query!(complaints, regions);
 diesel::allow_tables_to_appear_in_same_query!(sites, site_outages);
 
 diesel::allow_tables_to_appear_in_same_query!(complaint_clusters, complaint_cluster_members);
+
+diesel::allow_tables_to_appear_in_same_query!(events, user_regions);

@@ -111,6 +111,19 @@ impl Storage {
         self.read("ping", |tx| tx.ping())
     }
 
+    /// Empties SQLite's journal, in which the pages of before an erasure may still stand; nothing on PostgreSQL.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] while somebody reads an old snapshot; later it works.
+    pub fn journal_empty(&self) -> Result<(), StorageError> {
+        if self.inner.writer.is_none() {
+            return Ok(());
+        }
+        // Not the writer's connection: it is never outside a transaction for us.
+        let mut tx = Connector { config: self.inner.config.clone(), purpose: Purpose::Write }.connect()?;
+        tx.journal_empty()
+    }
+
     /// Runs a unit of work: all of it is durably kept, or nothing. It may run more than once, so it must have no other effects.
     ///
     /// # Errors
@@ -248,7 +261,8 @@ mod tests {
             .unwrap();
         match Storage::open(&config) {
             Err(StorageError::SchemaNewer { found, known }) => {
-                assert_eq!((found.as_str(), known.as_str()), ("99999", "00009"))
+                assert_eq!(found, "99999");
+                assert!(known.len() == 5 && known < found, "{known}");
             }
             other => panic!("{other:?}"),
         }

@@ -6,6 +6,7 @@ mod calendar_and_limits;
 mod complaints;
 mod dispatching;
 mod docs;
+mod erasures;
 mod evidence;
 mod intakes;
 mod kpis;

@@ -13,13 +13,14 @@
     reason = "a simulation stops at what it does not expect"
 )]
 
-mod chance;
+pub(crate) mod chance;
 mod checks;
+pub(crate) mod full_phone;
 mod house;
 mod network;
 mod operations;
 mod phones;
-mod server;
+pub(crate) mod server;
 
 pub use checks::Tally;
 pub use operations::{Act, Fault, Operation, operations};

@@ -18,6 +18,7 @@ use callout_server::app::passwords::PasswordCost;
 use callout_server::app::{App, AppConfig};
 use callout_server::env::Env;
 use callout_server::http;
+use callout_server::jobs::Jobs;
 use callout_server::photos::service::{PhotoService, PhotoSettings};
 use callout_server::photos::store::PhotoStore;
 use callout_storage::Storage;
@@ -33,6 +34,7 @@ pub struct Server {
     runtime: Rc<actix_web::rt::Runtime>,
     handler: Box<dyn Fn(TestRequest) -> Answering>,
     app: App,
+    jobs: Jobs,
 }
 
 impl std::fmt::Debug for Server {
@@ -54,6 +56,7 @@ impl Server {
         let photos = PhotoStore::open_folder(photos).unwrap();
         let service = PhotoService::new(app.clone(), photos, PhotoSettings::default());
         let (data, photos) = (web::Data::new(app.clone()), web::Data::new(service));
+        let jobs = Jobs::new(app.clone(), photos.clone().into_inner());
         let service = runtime.block_on(init_service(
             actix_web::App::new()
                 .app_data(data)
@@ -85,12 +88,22 @@ impl Server {
                 }
             })
         };
-        Self { runtime: Rc::clone(runtime), handler: Box::new(handler), app }
+        Self { runtime: Rc::clone(runtime), handler: Box::new(handler), app, jobs }
     }
 
     /// The application, for what is done on the server's own machine.
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Makes sure that what comes round comes round.
+    pub fn jobs_prepare(&self) {
+        self.jobs.prepare().unwrap();
+    }
+
+    /// Does the jobs that are due by the world's clock; says how many.
+    pub fn jobs_run(&self) -> usize {
+        self.runtime.block_on(self.jobs.run_due()).unwrap()
     }
 
     /// One request and its answer.

@@ -16,6 +16,8 @@ world_tests! {
         assert_eq!(before["document"]["quality_working_days"], 3);
 
         let set = |query: &str, days: u32| -> Value {
+            // A version later than the one before.
+            world.clock.advance_seconds(1);
             let body = json!({ "document": { "quality_working_days": days }, "reason": "新的考核办法" });
             { let answer = world.admin.try_json("PUT", &format!("/v1/policies/limits{query}"), &body).unwrap(); assert_eq!(answer.status, 200, "{}", answer.text()); answer.json() }
         };

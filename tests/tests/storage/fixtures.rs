@@ -223,6 +223,7 @@ pub fn event(number: u64, subject_id: Uuid, action: &str) -> NewEvent {
         action: action.to_owned(),
         detail: json!({"z": 1.50, "a": [1e300, -0.0, "文字"], "m": null}),
         reason: Some("because".to_owned()),
+        reason_salt: [number as u8; 32],
     }
 }
 

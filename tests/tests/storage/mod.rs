@@ -3,6 +3,8 @@
 mod board;
 mod clocks;
 mod desk;
+mod audit;
+mod desk;
 mod evidence;
 mod feeds;
 mod fixtures;

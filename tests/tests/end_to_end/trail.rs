@@ -1,0 +1,425 @@
+//! R-AUDIT-1: every write leaves an event that says who, from where, when and why; auditors see it in their regions; anchors keep it.
+
+use super::support::{RawTester, command, id};
+use callout_cli::desk::{Answer, Desk, JSON};
+use callout_server::http::routes::routes_all;
+use callout_storage::RegionScope;
+use callout_storage::event_search::EventFilter;
+use callout_storage::events::Event;
+use callout_sync_protocol::commands::CommandBody;
+use callout_sync_protocol::frame::frame_encode;
+use callout_sync_protocol::ids::{FieldTestId, PhotoId, WorkOrderId};
+use callout_sync_protocol::photos::{MediaType, PhotoHash, PhotoManifest, PhotoPurpose};
+use callout_sync_protocol::sync::SyncRequest;
+use callout_sync_protocol::version::MEDIA_TYPE;
+use callout_tests::phones::photo;
+use callout_tests::raw_database::execute;
+use callout_tests::world::{DeviceKeys, PASSWORD, World, rectangle};
+use callout_tests::world_tests;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// A request that is about to be sent, all that it needs being there already.
+struct Ready {
+    desk: Option<Desk>,
+    path: String,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+fn ready(desk: &Desk, path: impl Into<String>, body: &Value) -> Ready {
+    let headers = vec![(JSON.0, JSON.1.to_owned())];
+    Ready { desk: Some(desk.clone()), path: path.into(), headers, body: body.to_string().into_bytes() }
+}
+
+impl Ready {
+    fn send(&self, world: &World, method: &str) -> Answer {
+        let headers: Vec<(&str, &str)> = self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        match &self.desk {
+            Some(desk) => desk.send(method, &self.path, &headers, &self.body),
+            None => world.http.send(method, &self.path, &headers, &self.body),
+        }
+        .unwrap()
+    }
+}
+
+type Probe = (&'static str, &'static str, fn(&World) -> Ready);
+
+/// One request a route that writes, each of which must succeed and leave an event. A new route gets its probe here.
+const PROBES: &[Probe] = &[
+    ("POST", "/v1/sign-in", |world| {
+        world.customer_service();
+        let body = DeviceKeys::new().sign_in_body("customer_service_agent", PASSWORD);
+        Ready { desk: None, ..ready(&world.admin, "/v1/sign-in", &body) }
+    }),
+    ("POST", "/v1/sign-out", |world| {
+        world.user("leaver", "auditor", &world.regions[..1]);
+        let desk = DeviceKeys::new().sign_in(&world.http, "leaver", PASSWORD);
+        ready(&desk, "/v1/sign-out", &json!({}))
+    }),
+    ("POST", "/v1/users", |world| {
+        let body = json!({
+            "user_name": "newcomer", "display_name": "新人", "password": PASSWORD, "roles": ["auditor"],
+            "all_regions": false, "region_ids": world.regions,
+        });
+        ready(&world.admin, "/v1/users", &body)
+    }),
+    ("PATCH", "/v1/users/{id}", |world| {
+        let user = world.user("changed", "auditor", &world.regions[..1]).user_id;
+        ready(&world.admin, format!("/v1/users/{user}"), &json!({ "display_name": "改名" }))
+    }),
+    ("POST", "/v1/devices/{id}/revoke", |world| {
+        let device = world.user("robbed", "auditor", &world.regions[..1]).device_id;
+        ready(&world.admin, format!("/v1/devices/{device}/revoke"), &json!({ "reason": "stolen" }))
+    }),
+    ("POST", "/v1/regions", |world| ready(&world.admin, "/v1/regions", &feature("北区 North", 39.0))),
+    ("PUT", "/v1/regions/{id}", |world| {
+        let id = world.admin.region_create("南区 South", 480, &rectangle(103.0, 41.0, 104.0, 42.0)).unwrap();
+        ready(&world.admin, format!("/v1/regions/{id}"), &feature("南区 South", 41.0))
+    }),
+    ("PUT", "/v1/policies/{kind}", |world| {
+        let body = json!({ "document": { "quality_working_days": 4 }, "reason": "trial" });
+        ready(&world.admin, "/v1/policies/limits", &body)
+    }),
+    ("POST", "/v1/complaints", |world| ready(&world.customer_service(), "/v1/complaints", &world.complaint_body())),
+    ("POST", "/v1/complaints/{id}/classify", |world| {
+        let id = world.customer_service().complaint_create(&world.complaint_body()).unwrap().id;
+        ready(&world.t1(), format!("/v1/complaints/{id}/classify"), &json!({ "class": "network" }))
+    }),
+    ("POST", "/v1/complaints/{id}/erase-customer", |world| {
+        let id = world.customer_service().complaint_create(&world.complaint_body()).unwrap().id;
+        ready(&world.admin, format!("/v1/complaints/{id}/erase-customer"), &json!({ "reason": "asked" }))
+    }),
+    ("POST", "/v1/work-orders/{id}/locate", |world| {
+        let order = world.order_located();
+        let body = json!({ "address": "港湾一路14号", "position": { "latitude": 37.31, "longitude": 103.52 } });
+        ready(&world.t1(), format!("/v1/work-orders/{order}/locate"), &body)
+    }),
+    ("POST", "/v1/work-orders/{id}/dispatch", |world| {
+        let (order, tester) = (world.order_located(), new_tester(world));
+        ready(&world.t1(), format!("/v1/work-orders/{order}/dispatch"), &json!({ "tester_id": tester.user_id }))
+    }),
+    ("POST", "/v1/work-orders/{id}/reassign", |world| {
+        let order = world.order_dispatched(new_tester(world).user_id);
+        let body = json!({ "tester_id": new_tester(world).user_id, "reason": "nearer" });
+        ready(&world.t1(), format!("/v1/work-orders/{order}/reassign"), &body)
+    }),
+    ("POST", "/v1/work-orders/{id}/withdraw", |world| {
+        let order = world.order_located();
+        ready(&world.customer_service(), format!("/v1/work-orders/{order}/withdraw"), &json!({ "reason": "solved" }))
+    }),
+    ("POST", "/v1/sync", |world| {
+        let tester = new_tester(world);
+        let order = world.order_dispatched(tester.user_id);
+        let commands = vec![command(world, order, CommandBody::Accept {})];
+        let body = frame_encode(&SyncRequest { commands, ..tester.request(world) });
+        let headers = vec![("content-type", MEDIA_TYPE.to_owned())];
+        Ready { desk: Some(tester.desk), path: "/v1/sync".to_owned(), headers, body }
+    }),
+    ("PATCH", "/v1/photo-uploads/{id}", photo_piece),
+    ("POST", "/v1/field-tests/{id}/review", |world| {
+        let body = json!({ "decision": "approve", "quick_relief": "a", "cure": "b", "kind": "optimise" });
+        let test = world.field_test(submitted(world)).id;
+        ready(&world.lead(), format!("/v1/field-tests/{test}/review"), &body)
+    }),
+    ("POST", "/v1/work-orders/{id}/handoffs", |world| {
+        let body = json!({ "target": "branch", "demand": "access" });
+        ready(&world.t1(), format!("/v1/work-orders/{}/handoffs", world.order_located()), &body)
+    }),
+    ("POST", "/v1/handoffs/{id}/answer", |world| {
+        let handoff = world.t1().handoff_create(world.order_located(), "branch", "access").unwrap().id;
+        let body = json!({ "outcome": "done", "answer": "the door is open" });
+        ready(&world.desk("t2_branch_desk"), format!("/v1/handoffs/{handoff}/answer"), &body)
+    }),
+    ("PUT", "/v1/work-orders/{id}/ladder/{step}", |world| {
+        let body = json!({
+            "outcome": "not_enough", "evidence": [{ "kind": "reference", "value": "CR-1" }], "reason": "done",
+        });
+        ready(&world.lead(), format!("/v1/work-orders/{}/ladder/1", approved(world)), &body)
+    }),
+    ("POST", "/v1/work-orders/{id}/replies", |world| {
+        let body = json!({ "kind": "stage", "body": "we look at it", "next_step": "a visit" });
+        ready(&world.t1(), format!("/v1/work-orders/{}/replies", approved(world)), &body)
+    }),
+    ("POST", "/v1/work-orders/{id}/revisits", |world| {
+        ready(&world.lead(), format!("/v1/work-orders/{}/revisits", approved(world)), &json!({ "what_was_done": "x" }))
+    }),
+    ("POST", "/v1/revisits/{id}/answer", |world| {
+        let revisit = world.lead().revisit_create(approved(world).0, "turned").unwrap();
+        let body = json!({ "solved": true, "score": 9 });
+        ready(&world.customer_service(), format!("/v1/revisits/{}/answer", revisit.id), &body)
+    }),
+    ("POST", "/v1/work-orders/{id}/chase", |world| {
+        let body = json!({ "reference": "CHASE-1", "note": "the customer asks again" });
+        ready(&world.customer_service(), format!("/v1/work-orders/{}/chase", world.order_located()), &body)
+    }),
+    ("PUT", "/v1/work-orders/{id}/appointment", |world| {
+        let order = world.order_dispatched(new_tester(world).user_id);
+        let from = world.clock.time().plus_seconds(1_800);
+        let body = json!({ "from": from, "until": from.plus_seconds(3_600) });
+        ready(&world.t1(), format!("/v1/work-orders/{}/appointment", order.0), &body)
+    }),
+    ("PUT", "/v1/users/{id}/profile", |world| {
+        let body = json!({ "seniority": "senior", "daily_capacity": 4 });
+        ready(&world.admin, format!("/v1/users/{}/profile", world.t1().user_id), &body)
+    }),
+    ("POST", "/v1/work-orders/{id}/dispatch-check", |world| {
+        let junior = world.user("t1-junior", "t1_dispatcher", &world.regions[..1]);
+        let profile = json!({ "seniority": "junior", "daily_capacity": 1 });
+        put(world, &format!("/v1/users/{}/profile", junior.user_id), &profile);
+        let policy = |checks: bool| json!({ "document": { "checks_junior_dispatch": checks }, "reason": "trial" });
+        put(world, "/v1/policies/dispatch", &policy(true));
+        let order = world.order_located();
+        junior.work_order_dispatch(order, new_tester(world).user_id).unwrap();
+        put(world, "/v1/policies/dispatch", &policy(false));
+        ready(&world.t1(), format!("/v1/work-orders/{order}/dispatch-check"), &json!({ "approved": true }))
+    }),
+    ("POST", "/v1/work-orders/{id}/branch-questions", |world| {
+        let order = handed_over(world);
+        let body = json!({ "question": "when?" });
+        ready(&world.customer_service(), format!("/v1/work-orders/{order}/branch-questions"), &body)
+    }),
+    ("POST", "/v1/branch-questions/{id}/answer", |world| {
+        let path = format!("/v1/work-orders/{}/branch-questions", handed_over(world));
+        let question: Value = world.customer_service().post(&path, &json!({ "question": "when?" })).unwrap();
+        let path = format!("/v1/branch-questions/{}/answer", question["id"].as_str().unwrap());
+        ready(&world.desk("t2_branch_desk"), path, &json!({ "answer": "on Friday" }))
+    }),
+    ("POST", "/v1/follow-ups/{id}/close", |world| {
+        let order = approved(world);
+        let revisit = world.lead().revisit_create(order.0, "turned").unwrap();
+        world.customer_service().revisit_record(revisit.id, true, 3, "rude").unwrap();
+        let list: Value = world.lead().get("/v1/follow-ups").unwrap();
+        let path = format!("/v1/follow-ups/{}/close", list["items"][0]["id"].as_str().unwrap());
+        ready(&world.lead(), path, &json!({ "what_was_done": "apologised" }))
+    }),
+    ("POST", "/r/{token}", |world| {
+        let url = world.lead().revisit_create(approved(world).0, "turned").unwrap().url.unwrap();
+        let path = url[url.find("/r/").unwrap()..].to_owned();
+        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+        Ready { desk: None, path, headers, body: b"solved=yes&score=9".to_vec() }
+    }),
+];
+
+/// Routes that change nothing which anybody could be asked about.
+const WITHOUT_EVENT: &[(&str, &str, &str)] = &[
+    (
+        "POST",
+        "/v1/sessions/refresh",
+        "the session is the one whose beginning is on the trail; a stolen token's use is told",
+    ),
+    ("OPTIONS", "/v1/photo-uploads", "reads"),
+    ("OPTIONS", "/v1/photo-uploads/{id}", "reads"),
+    ("HEAD", "/v1/photo-uploads/{id}", "reads"),
+    ("POST", "/v1/photo-uploads", "begins the transfer of a photo whose announcement is on the trail"),
+    ("DELETE", "/v1/photo-uploads/{id}", "ends an unfinished transfer; the photo stays announced"),
+    ("POST", "/v1/photo-uploads/{id}", "the three above under another method"),
+];
+
+fn put(world: &World, path: &str, body: &Value) {
+    let answer = world.admin.try_json("PUT", path, body).unwrap();
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+}
+
+fn handed_over(world: &World) -> Uuid {
+    let order = world.order_located();
+    world.t1().handoff_create(order, "branch", "access").unwrap();
+    order
+}
+
+fn feature(name: &str, south: f64) -> Value {
+    json!({
+        "type": "Feature",
+        "geometry": rectangle(103.0, south, 104.0, south + 1.0),
+        "properties": { "name": name, "utc_offset_minutes": 480 },
+    })
+}
+
+fn new_tester(world: &World) -> RawTester {
+    RawTester::new(world, &format!("tester-{}", id::<Uuid>().simple()))
+}
+
+fn submitted(world: &World) -> WorkOrderId {
+    let (mut tester, tester_id) = world.tester(&format!("walker-{}", id::<Uuid>().simple()));
+    let order = world.order_dispatched(tester_id);
+    tester.sync();
+    tester.work(order, 10);
+    tester.sync();
+    order
+}
+
+fn approved(world: &World) -> WorkOrderId {
+    let order = submitted(world);
+    world.lead().field_test_approve(world.field_test(order).id, "a", "b", "optimise").unwrap();
+    order
+}
+
+fn photo_piece(world: &World) -> Ready {
+    let tester = new_tester(world);
+    let order = world.order_dispatched(tester.user_id);
+    let test: FieldTestId = id();
+    let bytes = photo(1, 20_000, &world.clock);
+    let manifest = PhotoManifest {
+        id: id::<PhotoId>(),
+        field_test_id: test,
+        work_order_id: order,
+        hash: PhotoHash(Sha256::digest(&bytes).into()),
+        byte_length: bytes.len() as u64,
+        media_type: MediaType::Jpeg,
+        purpose: PhotoPurpose::Surroundings,
+        captured_at: world.clock.time(),
+        position: None,
+    };
+    let photo_id = manifest.id;
+    let bodies =
+        [CommandBody::Accept {}, CommandBody::TestBegin { field_test_id: test }, CommandBody::PhotoAttach { manifest }];
+    tester.commands(world, bodies.into_iter().map(|body| command(world, order, body)).collect());
+    use base64::Engine as _;
+    let metadata = base64::engine::general_purpose::STANDARD.encode(photo_id.to_string());
+    let (length, metadata) = (bytes.len().to_string(), format!("photo_id {metadata}"));
+    let headers = [("tus-resumable", "1.0.0"), ("upload-length", &length), ("upload-metadata", &metadata)];
+    assert_eq!(tester.desk.send("POST", "/v1/photo-uploads", &headers, &[]).unwrap().status, 201);
+    let headers =
+        [("tus-resumable", "1.0.0"), ("content-type", "application/offset+octet-stream"), ("upload-offset", "0")];
+    Ready {
+        desk: Some(tester.desk),
+        path: format!("/v1/photo-uploads/{photo_id}"),
+        headers: headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        body: bytes,
+    }
+}
+
+/// The newest events, newest first, and how many there are in all.
+fn events(world: &World) -> (u64, Vec<Event>) {
+    let filter = EventFilter::of(RegionScope::All);
+    let page = callout_storage::Page::first(500);
+    let read = |tx: &mut callout_storage::Tx| {
+        Ok::<_, callout_storage::StorageError>((tx.event_verify_all()?.events, tx.event_search(&filter, &page)?))
+    };
+    world.storage.read("test", read).unwrap()
+}
+
+fn read(desk: &Desk, path: &str) -> Value {
+    desk.get(path).unwrap()
+}
+
+#[test]
+fn every_route_that_writes_has_its_probe() {
+    let known: BTreeSet<(&str, &str)> = PROBES
+        .iter()
+        .map(|(method, path, _)| (*method, *path))
+        .chain(WITHOUT_EVENT.iter().map(|(method, path, _)| (*method, *path)))
+        .collect();
+    let routes: BTreeSet<(&str, &str)> =
+        routes_all().filter(|route| route.method != "GET").map(|route| (route.method, route.path)).collect();
+    let stale: Vec<_> = known.difference(&routes).collect();
+    assert!(stale.is_empty(), "there are no such routes: {stale:?}");
+}
+
+world_tests! {
+    /// Who, when, from where, by both clocks where a phone did it.
+    fn every_write_leaves_an_event(world) {
+        for (method, path, prepare) in PROBES {
+            let request = prepare(world);
+            world.clock.advance_seconds(1);
+            let (before, _) = events(world);
+            let answer = request.send(world, method);
+            let place = format!("{method} {path} → {} {}", answer.status, answer.text());
+            assert!((200..300).contains(&answer.status), "{place}");
+            let (after, newest) = events(world);
+            assert!(after > before, "no event: {place}");
+            let new = &newest[..usize::try_from(after - before).unwrap()];
+            for event in new {
+                assert_eq!(event.happened_at, world.clock.time(), "{place}");
+                assert!(!event.action.is_empty(), "{place}");
+            }
+            if let Some(desk) = &request.desk {
+                let by = |event: &&Event| event.actor_id == Some(desk.user_id.into());
+                let told = new.iter().find(by).unwrap_or_else(|| panic!("nobody did it: {place}"));
+                assert!(told.device_id.is_some() && !told.actor_roles.is_empty(), "from nowhere: {place}");
+                assert!(*path != "/v1/sync" || told.captured_at.is_some(), "the phone's time: {place}");
+            }
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            if let Some(reason) = body["reason"].as_str() {
+                assert!(new.iter().any(|event| event.reason.as_deref() == Some(reason)), "why is not told: {place}");
+            }
+        }
+        let found = world.storage.read("test", callout_storage::Tx::event_verify_all).unwrap();
+        assert_eq!(found.problems, vec![]);
+    }
+
+    /// Auditors see what happened in their regions, page by page, with the customer masked in what people wrote (R-PRIVACY-1).
+    fn auditors_see_their_regions(world) {
+        let order = world.order_located();
+        world.clock.advance_seconds(1);
+        world.customer_service().work_order_withdraw(order, "王澄来电 16900001234, 测试·王澄 moved away").unwrap();
+        let auditor = world.desk("auditor");
+        let list = read(&auditor, &format!("/v1/audit/events?subject_kind=work_order&subject_id={order}"));
+        let items = list["items"].as_array().unwrap();
+        assert_eq!(items.len(), 3, "{list}");
+        assert_eq!(items[0]["action"], "withdraw");
+        let reason = items[0]["reason"].as_str().unwrap();
+        assert!(!reason.contains("16900001234") && !reason.contains("测试·王澄") && reason.contains("moved"), "{reason}");
+        let agent = world.customer_service().user_id;
+        let by_agent = read(&auditor, &format!("/v1/audit/events?actor_id={agent}&action=withdraw"));
+        assert_eq!(by_agent["items"].as_array().unwrap().len(), 1);
+        let foreign = world.foreign_desk("auditor");
+        let path = format!("/v1/audit/events?subject_kind=work_order&subject_id={order}");
+        assert_eq!(read(&foreign, &path)["items"], json!([]), "another region's order is not there");
+
+        let mut seen = BTreeSet::new();
+        let mut after = String::new();
+        loop {
+            let page = read(&auditor, &format!("/v1/audit/events?limit=3{after}"));
+            for item in page["items"].as_array().unwrap() {
+                assert!(seen.insert(item["id"].as_str().unwrap().to_owned()), "twice: {item}");
+                assert_ne!(item["subject_kind"], "server");
+            }
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        assert!(seen.len() > 6);
+        let all = world.user("auditor-general", "auditor", &world.regions);
+        let everything = read(&all, "/v1/audit/events?limit=500")["items"].as_array().unwrap().len();
+        assert!(everything >= seen.len());
+        assert_eq!(auditor.send("GET", &format!("/v1/audit/events?subject_id={order}"), &[], &[]).unwrap().status, 422);
+    }
+
+    /// What happened is anchored by a job, once it is surely committed; a chain that is dropped whole is then missed.
+    fn what_happened_is_anchored(world) {
+        let order = world.order_located();
+        world.clock.advance_seconds(300);
+        world.jobs_run();
+        let auditor = world.desk("auditor");
+        assert_eq!(read(&auditor, "/v1/audit/anchors")["items"], json!([]), "too young");
+        world.clock.advance_seconds(3_600);
+        world.jobs_run();
+        let auditor = world.desk("auditor");
+        let list = read(&auditor, "/v1/audit/anchors");
+        assert_eq!(list["items"].as_array().unwrap().len(), 1, "{list}");
+        assert!(list["items"][0]["event_count"].as_u64().unwrap() > 5);
+        world.order_located();
+        world.clock.advance_seconds(3_600);
+        world.jobs_run();
+        let auditor = world.desk("auditor");
+        let second = read(&auditor, "/v1/audit/anchors?after=1");
+        assert_eq!(second["items"][0]["previous_hash"], list["items"][0]["hash"]);
+        let check = || world.storage.read("test", callout_storage::Tx::audit_anchor_verify_all).unwrap().problems;
+        assert_eq!(check(), vec![]);
+        let hex = order.simple().to_string();
+        let id = match world.storage.backend() {
+            callout_storage::Backend::Sqlite => format!("x'{hex}'"),
+            callout_storage::Backend::Postgres => format!("'{hex}'"),
+        };
+        let statements =
+            format!("DELETE FROM events WHERE subject_id = {id}; DELETE FROM event_heads WHERE subject_id = {id};");
+        execute(world.storage.config(), &statements);
+        let chains = world.storage.read("test", callout_storage::Tx::event_verify_all).unwrap();
+        assert_eq!(chains.problems, vec![], "the chains do not miss it");
+        assert_eq!(check()[0].problem, "events of its slice are missing");
+    }
+}
