@@ -10,6 +10,7 @@ mod desks;
 mod dispatching;
 mod evidence;
 mod openapi;
+mod phones;
 mod policies;
 mod sessions;
 mod story;
