@@ -165,8 +165,11 @@ impl Phone {
     /// The findings being written, or those last recorded on this phone.
     ///
     /// # Errors
-    /// [`PhoneError::Store`].
+    /// [`PhoneError::Store`], [`PhoneError::DeviceRevoked`].
     pub fn findings_draft(&self, order: WorkOrderId) -> Result<Option<FindingsDraft>, PhoneError> {
+        if self.revoked_at()?.is_some() {
+            return Err(PhoneError::DeviceRevoked);
+        }
         Ok(findings_draft_get(self.store.connection(), order)?)
     }
 

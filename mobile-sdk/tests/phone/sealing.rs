@@ -191,13 +191,13 @@ fn a_log_cut_anywhere_keeps_every_acknowledged_commit() {
     let whole = fs::read(&log).unwrap();
     let image = folder();
     copy(place.path(), image.path());
-    let mut cuts: Vec<usize> = (0..whole.len()).step_by(50_021).collect();
+    let mut cuts: Vec<usize> = (0..whole.len()).step_by(20_011).collect();
     cuts.extend(
         acknowledged.iter().flat_map(|&(_, at)| [at as usize, (at as usize).saturating_sub(1), at as usize + 1]),
     );
-    for (index, cut) in cuts.into_iter().filter(|&cut| cut <= whole.len()).enumerate() {
-        // What stands behind the cut is nothing, zeros or noise, in turn.
-        for tail in [[&[][..], &[0; 300], &[0xA5; 5_000]][index % 3]] {
+    for cut in cuts.into_iter().filter(|&cut| cut <= whole.len()) {
+        // What stands behind the cut is nothing, zeros or noise.
+        for tail in [&[][..], &[0; 300], &[0xA5; 5_000]] {
             fs::remove_file(image.path().join("phone.sqlite-shm")).unwrap_or(());
             fs::copy(place.path().join("phone.sqlite"), image.path().join("phone.sqlite")).unwrap();
             fs::write(image.path().join("phone.sqlite-wal"), [&whole[..cut], tail].concat()).unwrap();
@@ -237,7 +237,7 @@ fn a_checkpoint_killed_anywhere_loses_nothing() {
     let after = fs::read(place.path().join("phone.sqlite")).unwrap();
     assert!(after.len() > before.len());
     for page in 0..after.len() / 4_096 {
-        for torn in [[0, 100, 2_048, 4_095][page % 4]] {
+        for torn in [0, 2_048, 4_095] {
             let done = page * 4_096 + torn;
             let mut database = after[..done].to_vec();
             database.extend_from_slice(before.get(done..).unwrap_or_default());

@@ -70,6 +70,11 @@ fn wrong_credentials() -> AppError {
     AppError::new(ProblemType::WrongCredentials, "user name or password is wrong")
 }
 
+/// Said only to who holds a token of the device: the phone then removes what may not stay on it (R-PRIVACY-1).
+fn device_revoked() -> AppError {
+    AppError::new(ProblemType::DeviceRevoked, "this device was revoked; what it has not sent stays on it, sealed")
+}
+
 fn revoked() -> AppError {
     AppError::new(ProblemType::SessionRevoked, "sign in again; what is on the phone is kept")
 }
@@ -141,10 +146,13 @@ impl App {
                 last_seen_at: now,
                 revoked_at: None,
             })?),
-            // The same words for every reason: a device's id is no way to learn whose it is.
-            Some(device) if device.user_id != user.id || device.revoked_at.is_some() => Err(AppError::forbidden(
-                "this device is enrolled for somebody else or was revoked; enrol it with a new device id",
-            )),
+            Some(device) if device.user_id != user.id => {
+                Err(AppError::forbidden("this device is enrolled for somebody else; enrol it with a new device id"))
+            }
+            // Told to its own person only, who just proved to be that.
+            Some(device) if device.revoked_at.is_some() => {
+                Err(AppError::new(ProblemType::DeviceRevoked, "this device was revoked; enrol it with a new device id"))
+            }
             Some(device) if device.public_key != request.public_key => {
                 Err(AppError::forbidden("this device is enrolled with another key; enrol it with a new device id"))
             }
@@ -177,8 +185,12 @@ impl App {
                 || !user.is_active
                 || now >= token.expires_at
                 || session.device_id != device_id;
-            if is_dead || !proof_holds(&device, refresh_token, proof) {
+            if !proof_holds(&device, refresh_token, proof) {
                 return Ok(Err(revoked()));
+            }
+            if is_dead {
+                let is_told = device.revoked_at.is_some() && session.device_id == device_id;
+                return Ok(Err(if is_told { device_revoked() } else { revoked() }));
             }
             let is_replaced = match (token.used_at, token.successor_hash) {
                 // Its first use: whatever else was given out for the same predecessor, nobody uses any more.

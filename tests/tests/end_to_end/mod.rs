@@ -16,6 +16,7 @@ mod kpis;
 mod fairness;
 mod openapi;
 mod overview;
+mod phones;
 mod policies;
 mod privacy;
 mod sessions;

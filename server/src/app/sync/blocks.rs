@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::app::access::Caller;
 use crate::app::error::{AppError, AppResult};
 use callout_storage::Standing;
-use callout_sync_protocol::ids::WorkOrderId;
+use callout_sync_protocol::ids::{DeviceId, WorkOrderId};
 use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::samples::{
     BlockError, BlockHash, BlockHeader, KpiPolicy, SampleColumns, block_hash, block_header, block_open_into,
@@ -16,7 +16,7 @@ use callout_sync_protocol::sync::{BlockOutcome, BlockResult, BlockUpload};
 use callout_sync_protocol::time::Timestamp;
 use ed25519_dalek::VerifyingKey;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A block of the request, and what its bytes say.
 pub(super) struct ExaminedBlock<'a> {
@@ -103,12 +103,24 @@ impl App {
             return Ok(Vec::new());
         }
         let hashes: Vec<BlockHash> = uploads.iter().map(|upload| block_hash(&upload.bytes)).collect();
-        let (device, known) = self.storage.read("sync_blocks_known", |tx| {
+        // A phone that was enrolled anew still has blocks that it sealed under its former id; they are the same person's evidence.
+        let sealers: BTreeSet<DeviceId> = uploads
+            .iter()
+            .filter_map(|upload| Some(block_header(&upload.bytes).ok()?.device_id))
+            .chain([caller.device_id])
+            .collect();
+        let (keys, known) = self.storage.read("sync_blocks_known", |tx| {
             self.caller_standing(tx, caller)?;
-            Ok::<_, AppError>((tx.device_by_id(caller.device_id)?, tx.sample_block_standings(&hashes)?))
+            let mut keys = SealerKeys::new();
+            for id in &sealers {
+                let device = tx.device_by_id(*id)?.filter(|device| device.user_id == caller.user_id);
+                if let Some(device) = device {
+                    keys.insert(*id, device.public_key.and_then(|key| VerifyingKey::from_bytes(&key).ok()));
+                }
+            }
+            Ok::<_, AppError>((keys, tx.sample_block_standings(&hashes)?))
         })?;
         let known: HashSet<BlockHash> = known.into_iter().map(|(hash, _, _)| hash).collect();
-        let key = device.and_then(|device| VerifyingKey::from_bytes(&device.public_key?).ok());
         let policy = KpiPolicy::default();
         // Its memory serves one block after the other.
         let mut columns = SampleColumns::new();
@@ -117,7 +129,7 @@ impl App {
             .zip(hashes)
             .map(|(upload, hash)| {
                 let is_known = known.contains(&hash);
-                let finding = block_examine(caller, key.as_ref(), &upload.bytes, is_known, &policy, &mut columns);
+                let finding = block_examine(&keys, &upload.bytes, is_known, &policy, &mut columns);
                 ExaminedBlock { hash, work_order_id: upload.work_order_id, bytes: &upload.bytes, finding }
             })
             .collect())
@@ -137,9 +149,11 @@ impl App {
     }
 }
 
+/// The caller's devices that sealed something here, each with its key, if it enrolled one.
+type SealerKeys = BTreeMap<DeviceId, Option<VerifyingKey>>;
+
 fn block_examine(
-    caller: &Caller,
-    key: Option<&VerifyingKey>,
+    keys: &SealerKeys,
     bytes: &[u8],
     is_known: bool,
     policy: &KpiPolicy,
@@ -150,12 +164,9 @@ fn block_examine(
         Ok(header) => header,
         Err(error) => return refused(ProblemType::BlockInvalid, error.to_string()),
     };
-    if header.device_id != caller.device_id {
-        return refused(
-            ProblemType::SignatureInvalid,
-            "the block names another device than the one that sends it".into(),
-        );
-    }
+    let Some(key) = keys.get(&header.device_id) else {
+        return refused(ProblemType::SignatureInvalid, "the block names a device that is not the sender's".into());
+    };
     if is_known {
         return Finding::Known;
     }

@@ -55,7 +55,7 @@ impl SyncUnit<'_> {
             field_test_id: header.field_test_id,
             work_order_id: block.work_order_id,
             tester_id: self.caller.user_id,
-            device_id: self.caller.device_id,
+            device_id: header.device_id,
             operator: header.operator,
             sequence: header.sequence,
             sample_count: header.sample_count,
