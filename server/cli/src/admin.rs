@@ -43,7 +43,6 @@ pub fn run(command: AdminCommand) -> CommandResult {
             println!("Key {id} signs from now on.\n新签名密钥 {id} 已生效。");
             Ok(())
         }
-        AdminCommand::Audit(AuditCommand::Verify { store }) => audit_verify(&store),
         AdminCommand::Kpi(KpiCommand::Rebuild { store }) => {
             let counted = app(&store)?.kpi_rebuild(|_| ()).map_err(refused)?;
             println!("{counted} complaints counted anew.\n已重新统计 {counted} 件投诉。");

@@ -309,6 +309,7 @@ impl App {
         held.record.breach_recorded_at = Some(now);
         held.record.suggested_cause = causes.suggestion(&times).map(|cause| cause.key.clone());
         held.record.time_by_stage = serde_json::to_value(&times).map_err(AppError::internal)?;
+        self.kpi_touch(tx, held.record.complaint_id)?;
         self.event_append(
             tx,
             EventDraft::new(held.subject(), "clock_breached").detail(json!({

@@ -3,8 +3,6 @@
 use super::App;
 use super::complaints::DEFAULT_UTC_OFFSET_MINUTES;
 use super::error::AppResult;
-use crate::workflow::calendar::WorkCalendar;
-use crate::workflow::limits::{LimitClass, LimitPolicy};
 use crate::workflow::replies::ReplyKind;
 use callout_storage::Tx;
 use callout_storage::complaints::{ComplaintClass, ComplaintState};
@@ -43,8 +41,7 @@ impl App {
         let last_return = order.and_then(|order| order.revisits.last());
         let returned_by = last_return.map(|revisit| revisit.created_by);
         let closed_at = closed_at(source, before);
-        let limit = limit_ends_at(source, utc_offset_minutes);
-        let is_late = closed_at.zip(limit).map(|(closed_at, limit)| closed_at > limit);
+        let breached_at = source.handling.as_ref().and_then(|handling| handling.breached_at);
         KpiFact {
             complaint_id: source.complaint_id,
             work_order_id: order.map(|order| order.id),
@@ -55,12 +52,12 @@ impl App {
             taken_by,
             taken_team: team(taken_by, before.map(|before| (before.taken_by, &before.taken_team))),
             responded_at: source.replies.first().map(|reply| reply.created_at).or(match source.state {
-                ComplaintState::Answered => closed_at,
+                ComplaintState::Answered | ComplaintState::Refused => closed_at,
                 _ => None,
             }),
-            is_repeat: false,
+            is_repeat: source.is_repeat,
             closed_at,
-            is_on_time: is_late.map(|is_late| !is_late),
+            is_on_time: closed_at.zip(source.handling.as_ref()).map(|_| breached_at.is_none()),
             visit_count: order.map_or(0, |order| u32::try_from(order.visits.len()).unwrap_or(u32::MAX)),
             is_solved_at_first_visit: source.state == ComplaintState::Resolved
                 && order.is_some_and(|order| {
@@ -74,8 +71,12 @@ impl App {
             returned_by,
             returned_team: team(returned_by, before.map(|before| (before.returned_by, &before.returned_team))),
             score: last_return.and_then(|revisit| revisit.score),
-            overdue_at: if is_late == Some(true) { limit } else { None },
-            overdue_cause: None,
+            overdue_at: breached_at,
+            overdue_cause: source
+                .handling
+                .as_ref()
+                .and_then(|handling| handling.cause.clone())
+                .filter(|_| breached_at.is_some()),
             is_counted: true,
         }
     }
@@ -88,16 +89,13 @@ fn closed_at(source: &KpiSource, before: Option<&KpiFact>) -> Option<Timestamp> 
         ComplaintState::Resolved => last(ReplyKind::FinalResolved).map(|reply| reply.created_at),
         ComplaintState::Unresolved => last(ReplyKind::FinalUnresolved).map(|reply| reply.created_at),
         // Noted when it was answered; what is changed afterwards (words, regions) is no other answer.
-        ComplaintState::Answered => Some(before.and_then(|before| before.closed_at).unwrap_or(source.updated_at)),
-        ComplaintState::Received | ComplaintState::InProgress | ComplaintState::Withdrawn => None,
+        ComplaintState::Answered | ComplaintState::Refused => {
+            Some(before.and_then(|before| before.closed_at).unwrap_or(source.updated_at))
+        }
+        ComplaintState::Received
+        | ComplaintState::InProgress
+        | ComplaintState::Linked
+        | ComplaintState::Contested
+        | ComplaintState::Withdrawn => None,
     }
-}
-
-/// When the limit of its class ends (R-LIMIT-1).
-fn limit_ends_at(source: &KpiSource, utc_offset_minutes: i16) -> Option<Timestamp> {
-    let class = source.class?;
-    let class = class.as_str().parse().ok().map(LimitClass::of_complaint)?;
-    LimitPolicy::default()
-        .handling_clock(class, false, source.received_at)
-        .due_at(&WorkCalendar::default(), utc_offset_minutes)
 }

@@ -53,9 +53,9 @@ pub mod tokens;
 pub mod tracking_tickets;
 pub mod user_profiles;
 pub mod users;
+pub mod wake_ups;
 pub mod warnings;
 pub mod weekly_reports;
-pub mod wake_ups;
 pub mod work_orders;
 
 use crate::env::Env;

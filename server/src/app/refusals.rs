@@ -44,6 +44,7 @@ impl App {
             complaint.state = ComplaintState::Refused;
             complaint.updated_at = self.env.now();
             tx.complaint_update(&mut complaint)?;
+            self.kpi_touch(tx, id)?;
             self.clock_complaint_end(tx, id, ClockOutcome::Met, "refused with an explanation 已说明并拒绝")?;
             self.event_append(
                 tx,

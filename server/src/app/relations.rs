@@ -117,6 +117,7 @@ impl App {
             intake.decision_reason = Some(correction.reason.trim().to_owned());
             intake_note(&mut intake, &decided);
             tx.intake_update(&mut intake)?;
+            self.kpi_touch(tx, id)?;
             self.event_append(
                 tx,
                 EventDraft::new(Subject::Complaint(id), "complaint_relation_corrected")
@@ -160,6 +161,8 @@ impl App {
                 complaint.state = ComplaintState::Answered;
                 complaint.answer = Some(words.trim().to_owned());
                 complaint.updated_at = now;
+                self.clock_complaint_answered(tx, id)?;
+                self.kpi_touch(tx, id)?;
                 tx.complaint_update(&mut complaint)?;
             }
             self.event_append(

@@ -6,8 +6,8 @@ use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
 use super::field_tests::{FieldTestSeen, evidence_standing};
-use crate::workflow::evidence_templates::evidence_accepted;
 use crate::jobs::SERVING_CELLS;
+use crate::workflow::evidence_templates::evidence_accepted;
 use crate::workflow::reviews::{ReturnReasons, ReviewPlan, ReviewTemplate};
 use crate::workflow::work_orders::{WorkOrderCommand, WorkOrderFacts};
 use callout_storage::Standing;
@@ -121,7 +121,7 @@ impl App {
             tx.field_test_update(&mut test)?;
             self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
             tx.review_insert(&review)?;
-            if decision == ReviewDecision::Approve {
+            if review.decision == ReviewDecision::Approve {
                 // The blocks are opened outside this unit of work.
                 self.job_enqueue(tx, SERVING_CELLS, id, self.env.now(), Value::Null)?;
             }

@@ -42,10 +42,6 @@ pub const RETENTION: &str = "retention";
 /// The bytes of erased photos go.
 pub const ERASED_OBJECTS_DELETE: &str = "erased_objects_delete";
 
-/// The jobs that come round, and after how many seconds.
-const RECURRING: [(&str, i64); 3] =
-    [(HOUSEKEEPING, HOUSEKEEPING_SECONDS), (AUDIT_ANCHOR, AUDIT_ANCHOR_SECONDS), (RETENTION, RETENTION_SECONDS)];
-
 /// Every region's overview is due: clusters, supervision list, warnings.
 pub const OVERVIEW_SWEEP: &str = "overview_sweep";
 /// One region's overview.
@@ -54,8 +50,13 @@ pub const REGION_OVERVIEW: &str = "region_overview";
 pub const KPI_FOLD: &str = "kpi_fold";
 
 /// What comes round by itself, on one row each, and how often in seconds.
-const RECURRING: [(&str, i64); 3] =
-    [(HOUSEKEEPING, HOUSEKEEPING_SECONDS), (OVERVIEW_SWEEP, OVERVIEW_SECONDS), (KPI_FOLD, KPI_FOLD_SECONDS)];
+const RECURRING: [(&str, i64); 5] = [
+    (HOUSEKEEPING, HOUSEKEEPING_SECONDS),
+    (OVERVIEW_SWEEP, OVERVIEW_SECONDS),
+    (KPI_FOLD, KPI_FOLD_SECONDS),
+    (AUDIT_ANCHOR, AUDIT_ANCHOR_SECONDS),
+    (RETENTION, RETENTION_SECONDS),
+];
 
 /// For how long a server may work on a job before another one takes it.
 const LEASE_SECONDS: i64 = 120;
@@ -113,6 +114,8 @@ impl App {
             }
             Ok(())
         })
+    }
+
     /// Anchors what happened until shortly before now.
     pub(crate) fn audit_anchors_make(&self) -> AppResult<()> {
         let now = self.env.now();
@@ -167,9 +170,6 @@ impl Jobs {
         self.app.storage.write("jobs_prepare", |tx| {
             self.app.clocks_prepare(tx)?;
             self.app.intake_backfill_prepare(tx)?;
-    /// Makes sure that what comes round is due at some time.
-    pub fn prepare(&self) -> AppResult<()> {
-        self.app.storage.write("jobs_prepare", |tx| {
             for (kind, _) in RECURRING {
                 if !tx.job_is_waiting(kind, Uuid::nil())? {
                     self.app.job_enqueue(tx, kind, Uuid::nil(), self.app.env.now(), Value::Null)?;
@@ -269,10 +269,6 @@ impl Jobs {
                         Some((_, seconds)) => tx.job_repeat(job.id, owner, now.plus_seconds(*seconds))?,
                         None => tx.job_finish(job.id, owner, now)?,
                     };
-                    let is_mine = tx.job_finish(job.id, owner, now)?;
-                    if let Some((kind, seconds)) = RECURRING.iter().find(|(kind, _)| is_mine && job.kind == *kind) {
-                        self.app.job_enqueue(tx, kind, Uuid::nil(), now.plus_seconds(*seconds), Value::Null)?;
-                    }
                 }
                 Err(error) => {
                     tracing::warn!(kind = job.kind, attempts = job.attempts, ?error, "a job failed");

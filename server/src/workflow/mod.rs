@@ -53,8 +53,8 @@ macro_rules! named_enum {
 
 pub mod appointments;
 pub mod branch_questions;
-pub mod build_demands;
 pub mod breaches;
+pub mod build_demands;
 pub mod calendar;
 pub mod candidates;
 pub mod cases;
@@ -62,14 +62,14 @@ pub mod clocks;
 pub mod complaints;
 pub mod contacts;
 pub mod dispatches;
-pub mod evidence_templates;
-pub mod escalations;
 pub mod erasures;
+pub mod escalations;
+pub mod evidence_templates;
 pub mod field_tests;
 pub mod finding_texts;
+pub mod handling_times;
 pub mod handoffs;
 pub mod intakes;
-pub mod handling_times;
 pub mod kpis;
 pub mod ladder;
 pub mod ladder_defaults;

@@ -244,20 +244,6 @@ impl Tx {
         })
     }
 
-    /// Whether a job of a kind about a subject is still to be done.
-    pub fn job_is_waiting(&mut self, kind: &str, subject_id: Uuid) -> Result<bool, StorageError> {
-        let found: Option<JobId> = self.run(|c| {
-            jobs::table
-                .filter(jobs::subject_id.eq(bind(&subject_id)))
-                .filter(jobs::kind.eq(bind(kind)))
-                .filter(jobs::finished_at.is_null())
-                .select(jobs::id)
-                .first(c)
-                .optional()
-        })?;
-        Ok(found.is_some())
-    }
-
     /// When the next job is due that is not done; a leased one counts too.
     pub fn job_next_run_at(&mut self) -> Result<Option<Timestamp>, StorageError> {
         self.run(|c| {

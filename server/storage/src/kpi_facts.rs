@@ -5,13 +5,15 @@ use crate::complaints::{ComplaintClass, ComplaintState};
 use crate::connection::{Tx, each_backend};
 use crate::error::StorageError;
 use crate::names::Standing;
-use crate::schema::{complaints, field_tests, kpi_dirty, kpi_facts, regions, replies, revisits, work_orders};
+use crate::schema::{
+    clocks, complaints, field_tests, intakes, kpi_dirty, kpi_facts, regions, replies, revisits, work_orders,
+};
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{ComplaintId, RegionId, UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::WorkOrderState;
 use diesel::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Rows of one statement; with a fact's columns well below either database's bind limit.
@@ -138,7 +140,24 @@ pub struct KpiSource {
     pub replies: Vec<KpiReply>,
     /// Its order.
     pub order: Option<KpiOrder>,
+    /// The customer had complained of the same before (R-INTAKE-3).
+    pub is_repeat: bool,
+    /// How it stands with its limit, once it has one (R-LIMIT-1).
+    pub handling: Option<KpiHandling>,
 }
+
+/// A complaint's limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KpiHandling {
+    /// When it was broken.
+    pub breached_at: Option<Timestamp>,
+    /// Why: the cause that a person named, else the one that the time used suggests.
+    pub cause: Option<String>,
+}
+
+/// The words of other nouns' rules that figures ask for.
+const HANDLING_CLOCK: &str = "handling";
+const REPEAT_RELATION: &str = "repeat";
 
 macro_rules! fact_values {
     ($fact:expr) => {
@@ -175,6 +194,7 @@ macro_rules! fact_values {
 }
 
 type OrderRow = (ComplaintId, WorkOrderId, WorkOrderState, Option<RegionId>, Option<UserId>, i16, u32, u32);
+type ClockRow = (ComplaintId, Option<Timestamp>, Option<String>, Option<String>);
 type ComplaintRow =
     (ComplaintId, UserId, Option<ComplaintClass>, ComplaintState, Timestamp, Option<RegionId>, Timestamp, Option<i16>);
 
@@ -338,6 +358,29 @@ impl Tx {
                 .select((field_tests::work_order_id, field_tests::tester_id, field_tests::submitted_at))
                 .load(c)
         })?;
+        let repeats: HashSet<ComplaintId> = self
+            .run(|c| {
+                intakes::table
+                    .filter(intakes::complaint_id.eq_any(ids.iter().map(bind)))
+                    .filter(intakes::relation.eq(bind(REPEAT_RELATION)))
+                    .select(intakes::complaint_id)
+                    .load(c)
+            })?
+            .into_iter()
+            .collect();
+        let clock_rows: Vec<ClockRow> = self.run(|c| {
+            clocks::table
+                .filter(clocks::complaint_id.eq_any(ids.iter().map(bind)))
+                .filter(clocks::kind.eq(bind(HANDLING_CLOCK)))
+                .select((clocks::complaint_id, clocks::breached_at, clocks::breach_cause, clocks::suggested_cause))
+                .load(c)
+        })?;
+        let mut handlings: HashMap<ComplaintId, KpiHandling> = clock_rows
+            .into_iter()
+            .map(|(complaint, breached_at, named, suggested)| {
+                (complaint, KpiHandling { breached_at, cause: named.or(suggested) })
+            })
+            .collect();
         let mut orders: HashMap<ComplaintId, KpiOrder> = HashMap::new();
         let mut owners: HashMap<WorkOrderId, ComplaintId> = HashMap::new();
         for (complaint, id, state, region_id, assigned_to, utc_offset_minutes, reopened_count, false_return_count) in
@@ -386,6 +429,8 @@ impl Tx {
                     updated_at,
                     replies: answers.remove(&complaint_id).unwrap_or_default(),
                     order: orders.remove(&complaint_id),
+                    is_repeat: repeats.contains(&complaint_id),
+                    handling: handlings.remove(&complaint_id),
                 }
             },
         ));

@@ -49,6 +49,7 @@ pub fn findings(place: Position, address: &str) -> Findings {
         pressing_need: "calls that hold".to_owned(),
         contact_left: true,
         revisit_announced: true,
+        volte: None,
     }
 }
 

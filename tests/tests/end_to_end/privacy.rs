@@ -28,7 +28,16 @@ const PRESSING_NEED: &str = "wants-to-reach-her-doctor";
 const CHASE_NOTE: &str = "asks-from-the-hospital-bed";
 const REVISIT_WORDS: &str = "thank-you-says-my-mother";
 const SECRETS: [&str; 10] = [
-    NAME, PHONE, PHONE_GROUPED, ADDRESS, DESCRIPTION, NOTE, QUARANTINED_NOTE, PRESSING_NEED, CHASE_NOTE, REVISIT_WORDS,
+    NAME,
+    PHONE,
+    PHONE_GROUPED,
+    ADDRESS,
+    DESCRIPTION,
+    NOTE,
+    QUARANTINED_NOTE,
+    PRESSING_NEED,
+    CHASE_NOTE,
+    REVISIT_WORDS,
 ];
 
 fn complaint_body(world: &World) -> Value {

@@ -1,9 +1,9 @@
 //! The store's conformance: one suite, run on SQLite and on PostgreSQL through the store's public functions.
 
+mod audit;
 mod board;
 mod clocks;
 mod desk;
-mod audit;
 mod desk;
 mod evidence;
 mod feeds;

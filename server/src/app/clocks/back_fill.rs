@@ -78,11 +78,21 @@ impl App {
         let first_reply = tx.reply_list_by_complaint(complaint.id)?.first().map(|reply| reply.created_at);
         let stopped = match (first_reply, complaint.state) {
             (Some(at), _) => Some((at, ClockOutcome::Met)),
-            (None, ComplaintState::Received | ComplaintState::InProgress) => None,
+            (
+                None,
+                ComplaintState::Received
+                | ComplaintState::InProgress
+                | ComplaintState::Linked
+                | ComplaintState::Contested,
+            ) => None,
             (None, ComplaintState::Withdrawn) => Some((complaint.updated_at, ClockOutcome::Moot)),
-            (None, ComplaintState::Answered | ComplaintState::Resolved | ComplaintState::Unresolved) => {
-                Some((complaint.updated_at, ClockOutcome::Met))
-            }
+            (
+                None,
+                ComplaintState::Answered
+                | ComplaintState::Refused
+                | ComplaintState::Resolved
+                | ComplaintState::Unresolved,
+            ) => Some((complaint.updated_at, ClockOutcome::Met)),
         };
         let past = Past { paused_at: None, stopped };
         let limits = self.clock_rules(tx, subject.region_id)?.limits;

@@ -115,7 +115,7 @@ impl App {
     }
 
     /// A plan was passed on by another way than a handoff: the demand went to the board (R-LIMIT-2, R-LADDER-3).
-    pub fn clock_plan_met(&self, tx: &mut Tx, order: &WorkOrder, kind: PlanKind, reason: &str) -> AppResult<()> {
+    pub(crate) fn clock_plan_met(&self, tx: &mut Tx, order: &WorkOrder, kind: PlanKind, reason: &str) -> AppResult<()> {
         for mut held in self.clocks_hold(tx, order.complaint_id)? {
             if held.kind == ClockKind::Plan && held.record.limit_key == kind.as_str() {
                 let rules = self.clock_rules(tx, held.record.region_id)?;
@@ -376,7 +376,7 @@ impl App {
         Ok(())
     }
 
-    /// A fault is passed on when maintenance has it, a demand for building when the branch has it, a retrofit with either.
+    /// A fault is passed on when maintenance has it, a retrofit with either; building, when its demand is filed.
     fn clock_plan_passed_on(
         &self,
         tx: &mut Tx,
@@ -385,7 +385,7 @@ impl App {
     ) -> AppResult<()> {
         let kinds: &[PlanKind] = match recipient {
             HandoffRecipient::Maintenance => &[PlanKind::Fault, PlanKind::Retrofit],
-            HandoffRecipient::Branch => &[PlanKind::Retrofit, PlanKind::Build],
+            HandoffRecipient::Branch => &[PlanKind::Retrofit],
         };
         let passed_on = |held: &&mut HeldClock| {
             held.kind == ClockKind::Plan && kinds.iter().any(|kind| kind.as_str() == held.record.limit_key)

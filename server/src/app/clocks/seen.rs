@@ -172,6 +172,7 @@ impl App {
             held.record.cause_named_by = Some(caller.user_id);
             held.record.cause_named_at = Some(now);
             tx.clock_update(&mut held.record)?;
+            self.kpi_touch(tx, held.record.complaint_id)?;
             self.event_append(
                 tx,
                 EventDraft::new(held.subject(), "clock_breach_cause_named").by(caller).detail(json!({
