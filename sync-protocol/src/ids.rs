@@ -145,3 +145,13 @@ typed_id!(/// A tester's arrival.
     ArrivalId);
 typed_id!(/// The follow-up of a low score.
     FollowUpId);
+typed_id!(/// A site of the network.
+    SiteId);
+typed_id!(/// A site's outage.
+    SiteOutageId);
+typed_id!(/// A crowd of complaints in space and time.
+    ComplaintClusterId);
+typed_id!(/// An entry of the supervision list (三超督办).
+    SupervisionEntryId);
+typed_id!(/// An early warning (投诉预警).
+    WarningId);

@@ -1,7 +1,7 @@
 //! `callout admin …`: what an administrator does on the server's own machine, over the database itself. Whoever may read the
 //! database's file or URL may do all of it, so nobody is asked to sign in.
 
-use crate::arguments::{AdminCommand, AuditCommand, StoreArguments};
+use crate::arguments::{AdminCommand, AuditCommand, KpiCommand, StoreArguments};
 use crate::{CommandError, CommandResult};
 use callout_server::app::access::Role;
 use callout_server::app::users::UserNew;
@@ -44,6 +44,11 @@ pub fn run(command: AdminCommand) -> CommandResult {
             Ok(())
         }
         AdminCommand::Audit(AuditCommand::Verify { store }) => audit_verify(&store),
+        AdminCommand::Kpi(KpiCommand::Rebuild { store }) => {
+            let counted = app(&store)?.kpi_rebuild(|_| ()).map_err(refused)?;
+            println!("{counted} complaints counted anew.\n已重新统计 {counted} 件投诉。");
+            Ok(())
+        }
     }
 }
 

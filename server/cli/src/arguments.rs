@@ -171,6 +171,20 @@ pub enum AdminCommand {
     /// The audit trail. 审计。
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// The figures. 统计指标。
+    #[command(subcommand)]
+    Kpi(KpiCommand),
+}
+
+/// `callout admin kpi …`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KpiCommand {
+    /// Count all figures anew from what is on record; the server may run meanwhile. 重新统计全部指标。
+    Rebuild {
+        /// Which database.
+        #[command(flatten)]
+        store: StoreArguments,
+    },
 }
 
 /// `callout admin audit …`.

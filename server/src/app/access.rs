@@ -101,6 +101,20 @@ actions! {
     RevisitRecord: [CustomerServiceAgent, T1Dispatcher],
     /// Reading tracking tickets.
     TrackingTicketRead: [CustomerServiceAgent, T1Dispatcher, T2BranchDesk, RegionalLead, QualityControl, Auditor],
+    /// Reading sites, and which are down (R-SUPERVISE-2).
+    SiteRead: [T1Dispatcher, RegionalLead, QualityControl, Administrator, Auditor],
+    /// Pushing sites and outages in.
+    SitePush: [Administrator, IntegrationClient],
+    /// Reading clusters and the supervision list (R-SUPERVISE-1).
+    SupervisionRead: [T1Dispatcher, RegionalLead, QualityControl, Auditor],
+    /// Clearing an entry of the supervision list.
+    SupervisionClear: [QualityControl],
+    /// Reading early warnings and their report (R-WARN-1).
+    WarningRead: [T1Dispatcher, RegionalLead, QualityControl, Auditor],
+    /// Reviewing, publishing and dismissing early warnings.
+    WarningDecide: [RegionalLead, QualityControl],
+    /// Reading figures (R-KPI-1); personal ones only quality control and leads.
+    KpiRead: [T1Dispatcher, RegionalLead, QualityControl, Auditor],
     /// A tester's phone syncing.
     Sync: [FieldTester],
     /// A tester's phone uploading photos.

@@ -178,6 +178,7 @@ impl App {
                 complaint.region_id = self.region_at(tx, position)?.map(|region| region.id);
             }
             tx.complaint_insert(&complaint)?;
+            self.kpi_touch(tx, complaint.id)?;
             self.event_append(
                 tx,
                 EventDraft::new(Subject::Complaint(complaint.id), "complaint_received").by(caller).detail(json!({
@@ -280,6 +281,7 @@ impl App {
                 complaint.state = ComplaintState::Answered;
             }
             tx.complaint_update(&mut complaint)?;
+            self.kpi_touch(tx, id)?;
             self.event_append(tx, draft)?;
             self.complaint_seen(tx, caller, complaint)
         })

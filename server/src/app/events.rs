@@ -8,7 +8,9 @@ use super::access::{Caller, RoleSet};
 use super::error::AppResult;
 use callout_storage::Tx;
 use callout_storage::events::{NewEvent, SubjectKind};
-use callout_sync_protocol::ids::{ComplaintId, DeviceId, RegionId, UserId, WorkOrderId};
+use callout_sync_protocol::ids::{
+    ComplaintId, DeviceId, RegionId, SiteId, SupervisionEntryId, UserId, WarningId, WorkOrderId,
+};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -26,6 +28,12 @@ pub enum Subject {
     Region(RegionId),
     /// A policy of a kind and region.
     Policy(Uuid),
+    /// A site, and its outages.
+    Site(SiteId),
+    /// An entry of the supervision list.
+    SupervisionEntry(SupervisionEntryId),
+    /// An early warning.
+    Warning(WarningId),
 }
 
 impl Subject {
@@ -37,6 +45,9 @@ impl Subject {
             Self::User(_) => SubjectKind::User,
             Self::Region(_) => SubjectKind::Region,
             Self::Policy(_) => SubjectKind::Policy,
+            Self::Site(_) => SubjectKind::Site,
+            Self::SupervisionEntry(_) => SubjectKind::SupervisionEntry,
+            Self::Warning(_) => SubjectKind::Warning,
         }
     }
 
@@ -48,6 +59,9 @@ impl Subject {
             Self::User(id) => id.into(),
             Self::Region(id) => id.into(),
             Self::Policy(id) => id,
+            Self::Site(id) => id.into(),
+            Self::SupervisionEntry(id) => id.into(),
+            Self::Warning(id) => id.into(),
         }
     }
 }

@@ -236,7 +236,7 @@ impl App {
 }
 
 /// The merged figures of each operator's blocks that count.
-fn kpis_by_operator(tx: &mut Tx, blocks: &[SampleBlock]) -> AppResult<BTreeMap<Operator, SampleKpis>> {
+pub(crate) fn kpis_by_operator(tx: &mut Tx, blocks: &[SampleBlock]) -> AppResult<BTreeMap<Operator, SampleKpis>> {
     let mut merged: BTreeMap<Operator, SampleKpis> = BTreeMap::new();
     for block in counting(blocks) {
         let kept: SampleKpis = serde_json::from_value(block.kpi.clone()).map_err(AppError::internal)?;

@@ -21,6 +21,8 @@ use crate::workflow::policies::Policy;
 use crate::workflow::replies::ForbiddenExpressions;
 use crate::workflow::reviews::ReviewTemplate;
 use crate::workflow::revisits::{FalseReturnPolicy, RevisitPolicy};
+use crate::workflow::supervision::SupervisionPolicy;
+use crate::workflow::warnings::WarningPolicy;
 use callout_storage::policies::PolicyVersion;
 use callout_storage::{Page, StorageError, Tx};
 use callout_sync_protocol::contact_words::ContactWords;
@@ -80,6 +82,8 @@ policies! {
     FindingPolicy,
     LadderPolicy,
     ReviewTemplate,
+    SupervisionPolicy,
+    WarningPolicy,
 }
 
 /// The names of all kinds.

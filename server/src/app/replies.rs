@@ -100,6 +100,7 @@ impl App {
             created_at: self.env.now(),
         };
         tx.reply_insert(&reply)?;
+        self.kpi_touch(tx, order.complaint_id)?;
         Ok(reply)
     }
 

@@ -253,6 +253,7 @@ impl App {
         revisit.answered_at = Some(now);
         revisit.answered_by = caller.map(|caller| caller.user_id);
         tx.revisit_update(&revisit)?;
+        self.kpi_touch(tx, order.complaint_id)?;
         // The customer's words may hold anything; the trail has the score only (R-PRIVACY-1).
         let detail = json!({ "revisit_id": id, "channel": channel, "solved": answer.solved, "score": answer.score });
         let sends_final_reply = match revisit.tracking_ticket_id {

@@ -122,6 +122,7 @@ impl App {
         self.complaint_follow(tx, order, now)?;
         self.dispatch_follow(tx, caller, order, command, &transition.effects)?;
         self.consequences_follow(tx, caller, order, command, &transition.effects)?;
+        self.kpi_touch(tx, order.complaint_id)?;
         self.work_order_feed(tx, &before, order, &transition.effects, now)?;
         let effects: Vec<String> = transition.effects.iter().map(|effect| format!("{effect:?}")).collect();
         let draft = EventDraft::new(Subject::WorkOrder(order.id), command.kind()).detail(json!({

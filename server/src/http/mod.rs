@@ -14,6 +14,7 @@ pub mod follow_ups;
 pub mod guard;
 pub mod handoffs;
 pub mod health;
+pub mod kpis;
 pub mod ladder_steps;
 pub mod masking;
 pub mod openapi;
@@ -31,10 +32,15 @@ pub mod revisits;
 pub mod routes;
 pub mod samples_csv;
 pub mod sessions;
+pub mod sites;
+pub mod supervision;
 pub mod sync;
 pub mod tracking_tickets;
 pub mod user_profiles;
 pub mod users;
+pub mod warnings;
+pub mod weekly_reports;
+pub mod weekly_workbook;
 pub mod work_orders;
 
 use crate::app::App;
@@ -88,6 +94,11 @@ pub fn nouns() -> Vec<Noun> {
         tracking_tickets,
         field_tests,
         quarantine,
+        sites,
+        supervision,
+        warnings,
+        kpis,
+        weekly_reports,
         sync,
         photo_uploads,
         photos,

@@ -125,7 +125,7 @@ pub struct RevisitList {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Language {
+pub(super) enum Language {
     Chinese,
     English,
 }
@@ -166,7 +166,7 @@ fn view(revisit: Revisit) -> RevisitView {
 }
 
 /// Chinese unless the browser puts English before it.
-fn language(headers: &HeaderMap) -> Language {
+pub(super) fn language(headers: &HeaderMap) -> Language {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let first = accepted.split(',').next().unwrap_or_default().trim().to_ascii_lowercase();
     if first.starts_with("en") { Language::English } else { Language::Chinese }

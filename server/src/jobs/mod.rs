@@ -10,7 +10,7 @@ use crate::photos::service::PhotoService;
 use crate::workflow::revisits::{RevisitCommand, RevisitFacts, RevisitState, revisit_transition};
 use callout_storage::Tx;
 use callout_storage::jobs::Job;
-use callout_sync_protocol::ids::{FieldTestId, ReviewMeetingId, RevisitId};
+use callout_sync_protocol::ids::{FieldTestId, RegionId, ReviewMeetingId, RevisitId};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,6 +26,17 @@ pub const REVIEW_AGENDA: &str = "review_agenda";
 /// Tombstones, ended refresh tokens and abandoned uploads go.
 pub const HOUSEKEEPING: &str = "housekeeping";
 
+/// Every region's overview is due: clusters, supervision list, warnings.
+pub const OVERVIEW_SWEEP: &str = "overview_sweep";
+/// One region's overview.
+pub const REGION_OVERVIEW: &str = "region_overview";
+/// Marked complaints are counted anew.
+pub const KPI_FOLD: &str = "kpi_fold";
+
+/// What comes round by itself, on one row each, and how often in seconds.
+const RECURRING: [(&str, i64); 3] =
+    [(HOUSEKEEPING, HOUSEKEEPING_SECONDS), (OVERVIEW_SWEEP, OVERVIEW_SECONDS), (KPI_FOLD, KPI_FOLD_SECONDS)];
+
 /// For how long a server may work on a job before another one takes it.
 const LEASE_SECONDS: i64 = 120;
 /// How many jobs are leased at once.
@@ -34,6 +45,10 @@ const BATCH: u32 = 20;
 const MAX_ATTEMPTS: i64 = 12;
 /// How often housekeeping comes round.
 const HOUSEKEEPING_SECONDS: i64 = 3_600;
+/// How often clusters are found and complaint types counted anew.
+const OVERVIEW_SECONDS: i64 = 900;
+/// How often marked complaints are counted; who reads figures counts, too.
+const KPI_FOLD_SECONDS: i64 = 30;
 /// For how long a phone that was away still learns what left its scope; a longer absence costs it a fresh start.
 const TOMBSTONE_SECONDS: i64 = 60 * 24 * 3_600;
 /// How often a server looks for what is due.
@@ -57,6 +72,18 @@ impl App {
     ) -> AppResult<()> {
         tx.job_insert(&Job::new(self.env.id(), kind, subject, run_at, payload, self.env.now()))?;
         Ok(())
+    }
+
+    /// Makes every region's overview due that is not due already.
+    fn overview_sweep(&self) -> AppResult<()> {
+        self.storage.write("overview_sweep", |tx| {
+            for region in tx.region_ids()? {
+                if !tx.job_is_waiting(REGION_OVERVIEW, region.into())? {
+                    self.job_enqueue(tx, REGION_OVERVIEW, region, self.env.now(), Value::Null)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Ends a link that grew too old; the customer can still be called.
@@ -95,14 +122,15 @@ impl Jobs {
         Self { app, photos }
     }
 
-    /// Makes sure that housekeeping is due at some time.
+    /// Makes sure that what comes round is due at some time.
     pub fn prepare(&self) -> AppResult<()> {
         self.app.storage.write("jobs_prepare", |tx| {
-            let is_waiting = tx.job_list_by_subject(Uuid::nil())?.iter().any(|job| job.finished_at.is_none());
-            if is_waiting {
-                return Ok(());
+            for (kind, _) in RECURRING {
+                if !tx.job_is_waiting(kind, Uuid::nil())? {
+                    self.app.job_enqueue(tx, kind, Uuid::nil(), self.app.env.now(), Value::Null)?;
+                }
             }
-            self.app.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), self.app.env.now(), Value::Null)
+            Ok(())
         })
     }
 
@@ -153,24 +181,32 @@ impl Jobs {
                 crate::http::blocking(move || app.review_agenda_draw(id)).await
             }
             HOUSEKEEPING => self.housekeep().await,
+            OVERVIEW_SWEEP => crate::http::blocking(move || app.overview_sweep()).await,
+            REGION_OVERVIEW => {
+                let id = RegionId::from(job.subject_id);
+                crate::http::blocking(move || app.region_overview(id)).await
+            }
+            KPI_FOLD => crate::http::blocking(move || app.kpi_fold_all()).await,
             other => Err(AppError::internal(format!("no such job: {other}"))),
         }
     }
 
     fn settle(&self, job: &Job, owner: &str, result: AppResult<()>) -> AppResult<()> {
         let now = self.app.env.now();
+        let recurring = RECURRING.iter().find(|(kind, _)| *kind == job.kind);
         self.app.storage.write("job_settle", |tx| {
             match &result {
                 Ok(()) => {
-                    let is_mine = tx.job_finish(job.id, owner, now)?;
-                    if is_mine && job.kind == HOUSEKEEPING {
-                        let next = now.plus_seconds(HOUSEKEEPING_SECONDS);
-                        self.app.job_enqueue(tx, HOUSEKEEPING, Uuid::nil(), next, Value::Null)?;
-                    }
+                    match recurring {
+                        Some((_, seconds)) => tx.job_repeat(job.id, owner, now.plus_seconds(*seconds))?,
+                        None => tx.job_finish(job.id, owner, now)?,
+                    };
                 }
                 Err(error) => {
                     tracing::warn!(kind = job.kind, attempts = job.attempts, ?error, "a job failed");
-                    tx.job_fail(job.id, owner, &error.to_string(), retry_at(job.attempts, now), now)?;
+                    // What comes round is never given up.
+                    let again = retry_at(job.attempts, now).or(recurring.map(|_| now.plus_seconds(3_600)));
+                    tx.job_fail(job.id, owner, &error.to_string(), again, now)?;
                 }
             }
             Ok(())

@@ -18,6 +18,9 @@ use time::macros::format_description;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(time::Date);
 
+/// 1970-01-01 in Julian days.
+const UNIX_EPOCH_JULIAN_DAY: i32 = 2_440_588;
+
 /// The text was no day such as `2026-02-17`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected a day such as 2026-02-17")]
@@ -39,6 +42,28 @@ impl Day {
     pub fn plus_days(self, count: i64) -> Self {
         let later = self.0.checked_add(time::Duration::days(count));
         Self(later.unwrap_or(if count < 0 { time::Date::MIN } else { time::Date::MAX }))
+    }
+
+    /// Days since 1970-01-01, as sums by day are kept.
+    pub fn number(self) -> i32 {
+        self.0.to_julian_day() - UNIX_EPOCH_JULIAN_DAY
+    }
+
+    /// The day of a number, if there is one.
+    pub fn from_number(number: i32) -> Option<Self> {
+        time::Date::from_julian_day(number.checked_add(UNIX_EPOCH_JULIAN_DAY)?).ok().map(Self)
+    }
+
+    /// The Monday of its week.
+    #[must_use]
+    pub fn first_of_week(self) -> Self {
+        self.plus_days(-i64::from(self.days_from_monday()))
+    }
+
+    /// The first day of its month.
+    #[must_use]
+    pub fn first_of_month(self) -> Self {
+        self.plus_days(1 - i64::from(self.0.day()))
     }
 
     /// 0 = Monday … 6 = Sunday.

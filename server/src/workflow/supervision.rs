@@ -2,6 +2,7 @@
 //! (R-SUPERVISE-1, R-SUPERVISE-2).
 
 use crate::workflow::places::distance_m;
+use crate::workflow::policies::Policy;
 use crate::workflow::{DAY_MICROS, HOUR_MICROS, refuse, required_text};
 use callout_sync_protocol::problem::{ProblemType, Rejection};
 use callout_sync_protocol::samples::Position;
@@ -21,11 +22,42 @@ pub struct SupervisionPolicy {
     pub min_complaints: u32,
     /// Hours without a break after which a site's outage is flagged (R-SUPERVISE-2: 48).
     pub site_down_hours: u16,
+    /// Metres from a site within which a complaint counts as its own (a choice: 1,500, a suburban macro site).
+    pub site_reach_m: u32,
+    /// A tested place is weakly covered when fewer samples than this percentage of our own network are covered (a choice: 90).
+    pub weak_coverage_percent: u8,
 }
 
 impl Default for SupervisionPolicy {
     fn default() -> Self {
-        Self { radius_m: 500, window_days: 14, min_complaints: 3, site_down_hours: 48 }
+        Self {
+            radius_m: 500,
+            window_days: 14,
+            min_complaints: 3,
+            site_down_hours: 48,
+            site_reach_m: 1_500,
+            weak_coverage_percent: 90,
+        }
+    }
+}
+
+impl Policy for SupervisionPolicy {
+    const KIND: &'static str = "supervision";
+
+    fn check(&self) -> Result<(), Rejection> {
+        let within = |field: &str, value: u32, most: u32| {
+            if (1..=most).contains(&value) {
+                Ok(())
+            } else {
+                refuse(ProblemType::InvalidField, format!("{field}: must be from 1 to {most}"))
+            }
+        };
+        within("radius_m", self.radius_m, 20_000)?;
+        within("window_days", u32::from(self.window_days), 90)?;
+        within("min_complaints", self.min_complaints, 1_000)?;
+        within("site_down_hours", u32::from(self.site_down_hours), 720)?;
+        within("site_reach_m", self.site_reach_m, 50_000)?;
+        within("weak_coverage_percent", u32::from(self.weak_coverage_percent), 100)
     }
 }
 
@@ -267,4 +299,105 @@ pub fn sites_down_too_long(outages: &[SiteOutage], now: Timestamp, policy: &Supe
             .then(a.site.cmp(&b.site))
     });
     flagged
+}
+
+/// Since when a site is down without a break, where several systems may each have seen a part of it: outages that touch or overlap
+/// are one (R-SUPERVISE-2). Absent when it is up at `now`.
+pub fn down_since(outages: &[(Timestamp, Option<Timestamp>)], now: Timestamp) -> Option<Timestamp> {
+    let mut spells: Vec<(Timestamp, Timestamp)> = outages
+        .iter()
+        .filter(|(began_at, ended_at)| *began_at <= now && ended_at.is_none_or(|ended_at| ended_at > *began_at))
+        // One without an end reaches beyond now.
+        .map(|(began_at, ended_at)| (*began_at, ended_at.unwrap_or(now.plus_seconds(1))))
+        .collect();
+    spells.sort_unstable();
+    let mut unbroken: Option<(Timestamp, Timestamp)> = None;
+    for (began_at, ended_at) in spells {
+        unbroken = Some(match unbroken {
+            Some((since, until)) if began_at <= until => (since, until.max(ended_at)),
+            Some(_) | None => (began_at, ended_at),
+        });
+    }
+    unbroken.filter(|(_, until)| *until > now).map(|(since, _)| since)
+}
+
+/// What became of the clusters of the run before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterIdentities {
+    /// For each cluster of this run: which of the run before it is, if it is one.
+    pub of_now: Vec<Option<usize>>,
+    /// For each cluster of the run before that is no more: which of this run took most of its complaints, if any did.
+    pub swallowed_by: Vec<(usize, Option<usize>)>,
+}
+
+/// Recognises clusters between two runs by the complaints that they share, so that a crowd that grows, shrinks or moves a little
+/// keeps its identity: pairs with the most common complaints first, each cluster in one pair at most. Where clusters merge, the one
+/// that gives most goes on and the others are swallowed; where one splits, the part with most of its complaints goes on.
+/// Members must be sorted.
+pub fn cluster_identities<Id: Ord + Copy>(before: &[Vec<Id>], now: &[Vec<Id>]) -> ClusterIdentities {
+    let mut cluster_now_of: BTreeMap<Id, usize> = BTreeMap::new();
+    for (index, members) in now.iter().enumerate() {
+        cluster_now_of.extend(members.iter().map(|member| (*member, index)));
+    }
+    let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
+    for (old, members) in before.iter().enumerate() {
+        let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
+        for member in members {
+            if let Some(new) = cluster_now_of.get(member) {
+                *shared.entry(*new).or_default() += 1;
+            }
+        }
+        pairs.extend(shared.into_iter().map(|(new, count)| (count, old, new)));
+    }
+    // Most common first; then the older cluster, then the earlier one of this run.
+    pairs.sort_unstable_by_key(|(count, old, new)| (std::cmp::Reverse(*count), *old, *new));
+    let mut identities = ClusterIdentities { of_now: vec![None; now.len()], swallowed_by: Vec::new() };
+    let mut goes_on = vec![false; before.len()];
+    for (_, old, new) in &pairs {
+        if !goes_on[*old] && identities.of_now[*new].is_none() {
+            goes_on[*old] = true;
+            identities.of_now[*new] = Some(*old);
+        }
+    }
+    for old in (0..before.len()).filter(|old| !goes_on[*old]) {
+        let heir = pairs.iter().find(|(_, of, _)| *of == old).map(|(_, _, new)| *new);
+        identities.swallowed_by.push((old, heir));
+    }
+    identities
+}
+
+named_enum! {
+    /// Where a cluster of complaints stands.
+    ClusterState {
+        /// Complaints of the last days crowd there.
+        Active = "active" / "聚集中",
+        /// They do no longer, or another cluster swallowed it.
+        Dissolved = "dissolved" / "已消散",
+    }
+}
+
+named_enum! {
+    /// What a site is.
+    SiteKind {
+        /// A tower or roof that covers a neighbourhood.
+        Macro = "macro" / "宏站",
+        /// A small cell for a street or a square.
+        SmallCell = "small_cell" / "微站",
+        /// A distributed system inside a building.
+        Indoor = "indoor" / "室分",
+        /// A repeater.
+        Repeater = "repeater" / "直放站",
+    }
+}
+
+named_enum! {
+    /// What is planned with a site (R-SUPERVISE-2).
+    SitePlan {
+        /// Nothing: it stands and serves.
+        None = "none" / "在网",
+        /// It is to be built.
+        PlannedBuild = "planned_build" / "规划新建",
+        /// It is to move.
+        Relocation = "relocation" / "规划搬迁",
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! What does not belong here: counting complaints (`storage`), telling the recipients (`jobs`).
 
+use crate::workflow::policies::Policy;
 use crate::workflow::{refuse, required_text};
 use callout_sync_protocol::problem::{ProblemType, Rejection};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,14 @@ impl WarningPolicy {
     }
 }
 
+impl Policy for WarningPolicy {
+    const KIND: &'static str = "warnings";
+
+    fn check(&self) -> Result<(), Rejection> {
+        self.validate().or_else(|error| refuse(ProblemType::InvalidField, error.to_string()))
+    }
+}
+
 /// How many windows the half-year before now holds.
 pub fn windows_in_half_year(policy: &WarningPolicy) -> u32 {
     // 182 days, the half-year in whole weeks, so that every weekday counts equally.
@@ -95,7 +104,9 @@ named_enum! {
     /// Where a warning stands.
     WarningState {
         /// Raised; a person has yet to look at it.
-        Raised = "raised" / "待审核",
+        Draft = "draft" / "待审核",
+        /// A person looked at it and found it true; it may be let out.
+        Reviewed = "reviewed" / "已审核",
         /// Let out to its recipients.
         Published = "published" / "已发布",
         /// Looked at and not let out.
@@ -108,6 +119,11 @@ named_enum! {
 /// What happens to a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WarningCommand {
+    /// A person looked at it and found it true.
+    Review {
+        /// What was found.
+        note: String,
+    },
     /// A person lets it out.
     Publish {
         /// To whom; not empty.
@@ -149,19 +165,24 @@ pub fn warning_transition(
         refuse(ProblemType::IllegalTransition, format!("'{what}' is not possible while the warning is '{state}'"))
     };
     match (state, command) {
-        (S::Raised, C::Publish { recipients }) => {
+        (S::Draft, C::Review { note }) => {
+            required_text("note", note)?;
+            Ok((S::Reviewed, vec![]))
+        }
+        (S::Reviewed | S::Published | S::Dismissed | S::Recovered, C::Review { .. }) => illegal("review"),
+        (S::Reviewed, C::Publish { recipients }) => {
             crate::workflow::required_texts("recipients", recipients)?;
             Ok((S::Published, vec![E::RecipientsTold]))
         }
-        (S::Published | S::Dismissed | S::Recovered, C::Publish { .. }) => illegal("publish"),
-        (S::Raised, C::Dismiss { reason }) => {
+        (S::Draft | S::Published | S::Dismissed | S::Recovered, C::Publish { .. }) => illegal("publish"),
+        (S::Draft | S::Reviewed, C::Dismiss { reason }) => {
             required_text("reason", reason)?;
             Ok((S::Dismissed, vec![]))
         }
         (S::Published | S::Dismissed | S::Recovered, C::Dismiss { .. }) => illegal("dismiss"),
-        (S::Raised, C::Counted(None)) => Ok((S::Recovered, vec![])),
+        (S::Draft | S::Reviewed, C::Counted(None)) => Ok((S::Recovered, vec![])),
         (S::Published, C::Counted(None)) => Ok((S::Recovered, vec![E::RecoveryTold])),
-        (S::Raised | S::Published, C::Counted(Some(now))) => {
+        (S::Draft | S::Reviewed | S::Published, C::Counted(Some(now))) => {
             Ok((state, if *now == level { vec![] } else { vec![E::LevelSet(*now)] }))
         }
         // What is over stays over; a new rise raises a new warning.

@@ -32,6 +32,12 @@ text_enum! {
         Region = "region" / "区域",
         /// A policy, with all of its versions.
         Policy = "policy" / "策略",
+        /// A site of the network, with its outages.
+        Site = "site" / "基站",
+        /// An entry of the supervision list.
+        SupervisionEntry = "supervision_entry" / "督办条目",
+        /// An early warning.
+        Warning = "warning" / "投诉预警",
         /// The server itself; its id is all zeros.
         Server = "server" / "服务器",
     }

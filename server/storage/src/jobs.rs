@@ -146,6 +146,41 @@ impl Tx {
         .map(|rows| rows > 0)
     }
 
+    /// Puts a job that was done and comes round off to its next time, on the same row. Returns whether the lease still held.
+    pub fn job_repeat(&mut self, id: JobId, owner: &str, run_at: Timestamp) -> Result<bool, StorageError> {
+        self.run(|c| {
+            diesel::update(
+                jobs::table
+                    .find(bind(&id))
+                    .filter(jobs::finished_at.is_null())
+                    .filter(jobs::lease_owner.eq(bind(&Some(owner.to_owned())))),
+            )
+            .set((
+                jobs::run_at.eq(bind(&run_at)),
+                jobs::attempts.eq(0),
+                jobs::leased_until.eq(bind(&None::<Timestamp>)),
+                jobs::lease_owner.eq(bind(&None::<String>)),
+                jobs::last_error.eq(bind(&None::<String>)),
+            ))
+            .execute(c)
+        })
+        .map(|rows| rows > 0)
+    }
+
+    /// Whether a job of a kind about a subject is still to be done.
+    pub fn job_is_waiting(&mut self, kind: &str, subject_id: Uuid) -> Result<bool, StorageError> {
+        let found: Option<JobId> = self.run(|c| {
+            jobs::table
+                .filter(jobs::subject_id.eq(bind(&subject_id)))
+                .filter(jobs::kind.eq(bind(kind)))
+                .filter(jobs::finished_at.is_null())
+                .select(jobs::id)
+                .first(c)
+                .optional()
+        })?;
+        Ok(found.is_some())
+    }
+
     /// Gives a job back that failed; it is due again at `run_at`, or never when that is absent. Returns whether the lease held.
     pub fn job_fail(
         &mut self,

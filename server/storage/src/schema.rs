@@ -678,6 +678,203 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use crate::sql_types::*;
+    sites (id) {
+        id -> Id,
+        code -> Words,
+        name -> Words,
+        region_id -> Nullable<Id>,
+        latitude_e6 -> Integer,
+        longitude_e6 -> Integer,
+        kind -> Words,
+        is_key -> Bool,
+        plan -> Words,
+        created_at -> Instant,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    site_outages (id) {
+        id -> Id,
+        site_id -> Id,
+        source_id -> Id,
+        reference -> Words,
+        cause -> Words,
+        began_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        created_at -> Instant,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    complaint_clusters (id) {
+        id -> Id,
+        region_id -> Id,
+        state -> Words,
+        centre_latitude_e6 -> Integer,
+        centre_longitude_e6 -> Integer,
+        radius_m -> Count,
+        complaint_count -> Count,
+        first_at -> Instant,
+        last_at -> Instant,
+        found_at -> Instant,
+        dissolved_at -> Nullable<Instant>,
+        successor_id -> Nullable<Id>,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    complaint_cluster_members (cluster_id, complaint_id) {
+        cluster_id -> Id,
+        complaint_id -> Id,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    supervision_entries (id) {
+        id -> Id,
+        region_id -> Id,
+        cluster_id -> Id,
+        reason -> Words,
+        site_id -> Nullable<Id>,
+        state -> Words,
+        complaint_count -> Count,
+        is_cause_standing -> Bool,
+        listed_at -> Instant,
+        cleared_at -> Nullable<Instant>,
+        cleared_by -> Nullable<Id>,
+        what_cleared_it -> Nullable<Words>,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    warnings (id) {
+        id -> Id,
+        region_id -> Id,
+        symptom -> Words,
+        state -> Words,
+        level -> Words,
+        window_from -> Instant,
+        window_until -> Instant,
+        complaint_count -> Count,
+        peak_count -> Count,
+        half_year_count -> Count,
+        base_thousandths -> Count,
+        raised_day -> Integer,
+        raised_at -> Instant,
+        reviewed_by -> Nullable<Id>,
+        reviewed_at -> Nullable<Instant>,
+        review_note -> Nullable<Words>,
+        published_by -> Nullable<Id>,
+        published_at -> Nullable<Instant>,
+        recipients -> Json,
+        dismissed_by -> Nullable<Id>,
+        dismissed_at -> Nullable<Instant>,
+        dismiss_reason -> Nullable<Words>,
+        recovered_at -> Nullable<Instant>,
+        updated_at -> Instant,
+        version -> Count,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    kpi_dirty (id) {
+        id -> Id,
+        complaint_id -> Id,
+        marked_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    kpi_facts (complaint_id) {
+        complaint_id -> Id,
+        work_order_id -> Nullable<Id>,
+        region_id -> Nullable<Id>,
+        class -> Words,
+        utc_offset_minutes -> SmallInt,
+        received_at -> Instant,
+        taken_by -> Nullable<Id>,
+        taken_team -> Words,
+        responded_at -> Nullable<Instant>,
+        is_repeat -> Bool,
+        closed_at -> Nullable<Instant>,
+        is_on_time -> Nullable<Bool>,
+        visit_count -> Count,
+        is_solved_at_first_visit -> Bool,
+        tester_id -> Nullable<Id>,
+        tester_team -> Words,
+        return_count -> Count,
+        false_return_count -> Count,
+        returned_at -> Nullable<Instant>,
+        returned_by -> Nullable<Id>,
+        returned_team -> Words,
+        score -> Nullable<SmallInt>,
+        overdue_at -> Nullable<Instant>,
+        overdue_cause -> Nullable<Words>,
+        is_counted -> Bool,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    kpi_cells (id) {
+        id -> Id,
+        is_personal -> Bool,
+        grain -> SmallInt,
+        region_id -> Id,
+        day -> Integer,
+        class -> Words,
+        team -> Words,
+        person_id -> Id,
+        received_count -> BigInt,
+        responded_count -> BigInt,
+        repeat_count -> BigInt,
+        closed_count -> BigInt,
+        judged_count -> BigInt,
+        on_time_count -> BigInt,
+        handling_seconds -> BigInt,
+        visited_count -> BigInt,
+        first_visit_count -> BigInt,
+        return_count -> BigInt,
+        false_return_count -> BigInt,
+        score_count -> BigInt,
+        score_sum -> BigInt,
+        promoter_count -> BigInt,
+        detractor_count -> BigInt,
+        overdue_count -> BigInt,
+        handling_times -> Binary,
+    }
+}
+
+diesel::table! {
+    use crate::sql_types::*;
+    kpi_causes (id) {
+        id -> Id,
+        grain -> SmallInt,
+        region_id -> Id,
+        day -> Integer,
+        class -> Words,
+        cause -> Words,
+        overdue_count -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     command_receipts,
     complaints,
@@ -690,3 +887,7 @@ diesel::allow_tables_to_appear_in_same_query!(
 diesel::allow_tables_to_appear_in_same_query!(user_regions, users);
 
 diesel::allow_tables_to_appear_in_same_query!(sessions, users, devices);
+
+diesel::allow_tables_to_appear_in_same_query!(complaints, regions);
+diesel::allow_tables_to_appear_in_same_query!(sites, site_outages);
+diesel::allow_tables_to_appear_in_same_query!(complaint_clusters, complaint_cluster_members);

@@ -114,4 +114,9 @@ impl Tx {
                 .load(c)
         })
     }
+
+    /// The teams of all users who have a profile.
+    pub fn user_teams(&mut self) -> Result<Vec<(UserId, String)>, StorageError> {
+        self.run(|c| user_profiles::table.select((user_profiles::user_id, user_profiles::team)).load(c))
+    }
 }

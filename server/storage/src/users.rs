@@ -161,6 +161,20 @@ impl Tx {
         })
     }
 
+    /// The names by which people know these users.
+    pub fn user_display_names(&mut self, ids: &[UserId]) -> Result<Vec<(UserId, String)>, StorageError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(crate::names::MAX_PAGE as usize) {
+            found.extend(self.run(|c| {
+                users::table
+                    .filter(users::id.eq_any(chunk.iter().map(bind)))
+                    .select((users::id, users::display_name))
+                    .load::<(UserId, String)>(c)
+            })?);
+        }
+        Ok(found)
+    }
+
     /// The regions that a user is bound to.
     pub fn user_region_ids(&mut self, user_id: UserId) -> Result<Vec<RegionId>, StorageError> {
         self.run(|c| {

@@ -217,6 +217,7 @@ fn handoff_rows() -> Vec<Row> {
 
 fn warning_rows() -> Vec<Row> {
     let commands = [
+        ("review", WarningCommand::Review { note: "power lost".into() }),
         ("publish", WarningCommand::Publish { recipients: vec!["lead".into()] }),
         ("dismiss", WarningCommand::Dismiss { reason: "a concert".into() }),
         ("counted (another level)", WarningCommand::Counted(Some(WarningLevel::Severe))),
@@ -371,7 +372,7 @@ fn rendered() -> String {
 
     out.push_str("## Early warnings (投诉预警)\n\n");
     let warnings = warning_rows();
-    diagram(&mut out, "raised", &warnings, &["dismissed", "recovered"]);
+    diagram(&mut out, "draft", &warnings, &["dismissed", "recovered"]);
     names(&mut out, WarningState::ALL, |s| (s.to_string(), s.name_zh().to_owned()));
     table(&mut out, &warnings);
 

@@ -6,6 +6,7 @@ mod complaints;
 mod dispatching;
 mod docs;
 mod evidence;
+mod kpis;
 mod ladder;
 mod random_walks;
 mod regions;

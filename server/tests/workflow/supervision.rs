@@ -156,19 +156,90 @@ fn r_warn_1_a_person_looks_before_anybody_is_told() {
     };
     let publish = C::Publish { recipients: vec!["lead of the region".into()] };
     let dismiss = C::Dismiss { reason: "a stadium concert".into() };
-    assert_eq!(judge(S::Raised, &publish), Ok((S::Published, vec![WarningEffect::RecipientsTold])));
-    assert_eq!(judge(S::Raised, &C::Publish { recipients: vec![] }), Err(ProblemType::InvalidField));
-    assert_eq!(judge(S::Raised, &dismiss), Ok((S::Dismissed, vec![])));
+    let review = C::Review { note: "a base station lost power".into() };
+    assert_eq!(judge(S::Draft, &publish), Err(ProblemType::IllegalTransition), "nobody looked at it");
+    assert_eq!(judge(S::Draft, &review), Ok((S::Reviewed, vec![])));
+    assert_eq!(judge(S::Draft, &C::Review { note: " ".into() }), Err(ProblemType::InvalidField));
+    assert_eq!(judge(S::Reviewed, &review), Err(ProblemType::IllegalTransition));
+    assert_eq!(judge(S::Reviewed, &publish), Ok((S::Published, vec![WarningEffect::RecipientsTold])));
+    assert_eq!(judge(S::Reviewed, &C::Publish { recipients: vec![] }), Err(ProblemType::InvalidField));
+    for undecided in [S::Draft, S::Reviewed] {
+        assert_eq!(judge(undecided, &dismiss), Ok((S::Dismissed, vec![])));
+        assert_eq!(judge(undecided, &C::Counted(None)), Ok((S::Recovered, vec![])), "nobody was told, nobody is told");
+    }
     for done in [S::Published, S::Dismissed, S::Recovered] {
         assert_eq!(judge(done, &publish), Err(ProblemType::IllegalTransition));
         assert_eq!(judge(done, &dismiss), Err(ProblemType::IllegalTransition));
+        assert_eq!(judge(done, &review), Err(ProblemType::IllegalTransition));
     }
-    assert_eq!(judge(S::Raised, &C::Counted(None)), Ok((S::Recovered, vec![])), "nobody was told, nobody is told");
     assert_eq!(judge(S::Published, &C::Counted(None)), Ok((S::Recovered, vec![WarningEffect::RecoveryTold])));
     let worse = C::Counted(Some(WarningLevel::Severe));
     assert_eq!(judge(S::Published, &worse), Ok((S::Published, vec![WarningEffect::LevelSet(WarningLevel::Severe)])));
     assert_eq!(judge(S::Published, &C::Counted(Some(WarningLevel::Notice))), Ok((S::Published, vec![])));
     for over in [S::Dismissed, S::Recovered] {
         assert_eq!(judge(over, &worse), Ok((over, vec![])));
+    }
+}
+
+#[test]
+fn r_supervise_2_what_touches_is_one_outage() {
+    let now = at("2026-11-23T02:00:00Z");
+    let since = |outages: &[(&str, Option<&str>)]| {
+        let outages: Vec<_> = outages.iter().map(|(began, ended)| (at(began), ended.map(at))).collect();
+        down_since(&outages, now).map(|since| since.to_string())
+    };
+    let (early, late) = ("2026-11-20T00:00:00Z", "2026-11-22T00:00:00Z");
+    assert_eq!(since(&[]), None);
+    assert_eq!(since(&[(early, Some(late))]), None, "up again");
+    assert_eq!(since(&[(late, None)]), Some(at(late).to_string()));
+    // Two systems saw parts of one outage.
+    assert_eq!(since(&[(early, Some(late)), (late, None)]), Some(at(early).to_string()));
+    assert_eq!(since(&[("2026-11-21T00:00:00Z", None), (early, Some(late))]), Some(at(early).to_string()));
+    // A minute of service between them is a break.
+    assert_eq!(since(&[(early, Some("2026-11-21T23:59:00Z")), (late, None)]), Some(at(late).to_string()));
+    assert_eq!(since(&[("2026-11-23T03:00:00Z", None)]), None, "not yet");
+}
+
+#[test]
+fn clusters_are_recognised_by_the_complaints_that_they_share() {
+    let identities = |before: &[&[u32]], now: &[&[u32]]| {
+        let owned = |clusters: &[&[u32]]| clusters.iter().map(|members| members.to_vec()).collect::<Vec<_>>();
+        cluster_identities(&owned(before), &owned(now))
+    };
+    // It grew, lost its oldest, and another one appeared.
+    let found = identities(&[&[1, 2, 3]], &[&[2, 3, 4, 5], &[8, 9]]);
+    assert_eq!((found.of_now, found.swallowed_by), (vec![Some(0), None], vec![]));
+    // Two merged: the one that gives more goes on, the other is swallowed by it.
+    let found = identities(&[&[1, 2, 3], &[4, 5, 6, 7]], &[&[1, 2, 3, 4, 5, 6, 7]]);
+    assert_eq!((found.of_now, found.swallowed_by), (vec![Some(1)], vec![(0, Some(0))]));
+    // One split: the larger part goes on, the other is new.
+    let found = identities(&[&[1, 2, 3, 4, 5]], &[&[1, 2], &[3, 4, 5]]);
+    assert_eq!((found.of_now, found.swallowed_by), (vec![None, Some(0)], vec![]));
+    // One ended.
+    let found = identities(&[&[1, 2]], &[&[3, 4]]);
+    assert_eq!((found.of_now, found.swallowed_by), (vec![None], vec![(0, None)]));
+}
+
+proptest! {
+    /// Nothing changed: everything is what it was, whatever the order in which it is found. No identity is given twice.
+    #[test]
+    fn identities_are_stable_and_unique(owners in prop::collection::vec(0usize..6, 0..60), moved in prop::collection::vec(0usize..6, 0..60)) {
+        let clusters = |owners: &[usize]| {
+            let mut clusters = vec![Vec::new(); 6];
+            owners.iter().enumerate().for_each(|(member, owner)| clusters[*owner].push(member));
+            clusters.retain(|members| !members.is_empty());
+            clusters
+        };
+        let before = clusters(&owners);
+        let mut reversed = before.clone();
+        reversed.reverse();
+        let same = cluster_identities(&before, &reversed);
+        prop_assert_eq!(same.of_now, (0..before.len()).rev().map(Some).collect::<Vec<_>>());
+        prop_assert_eq!(same.swallowed_by, vec![]);
+        let found = cluster_identities(&before, &clusters(&moved));
+        let mut given: Vec<usize> = found.of_now.iter().flatten().copied().collect();
+        given.extend(found.swallowed_by.iter().map(|(old, _)| *old));
+        given.sort_unstable();
+        prop_assert_eq!(given, (0..before.len()).collect::<Vec<_>>(), "each of before goes on or is gone");
     }
 }

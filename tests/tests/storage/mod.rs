@@ -5,6 +5,7 @@ mod desk;
 mod evidence;
 mod feeds;
 mod fixtures;
+mod overview;
 mod people;
 mod policies;
 mod schema;

@@ -134,6 +134,8 @@ impl<'a> SyncUnit<'a> {
             held.order.updated_at = self.now;
             tx.work_order_update(&mut held.order)?;
         }
+        let changed = self.orders.values().filter(|held| held.is_changed).map(|held| held.order.complaint_id);
+        self.app.kpi_touch_all(tx, changed)?;
         for held in self.tests.values_mut() {
             if held.is_new {
                 if !tx.field_test_insert(&held.test)? {

@@ -6,6 +6,7 @@ use callout_server::app::access::Role;
 use callout_server::app::users::UserNew;
 use callout_server::app::{App, AppConfig};
 use callout_server::env::Env;
+use callout_storage::Storage;
 use callout_sync_protocol::frame::{frame_decode, frame_encode};
 use callout_sync_protocol::ids::{DeviceId, FieldTestId, WorkOrderId};
 use callout_sync_protocol::sync::{SyncRequest, SyncResponse};
@@ -31,6 +32,7 @@ pub struct House {
     region: Uuid,
     testers: AtomicU32,
     references: AtomicU32,
+    store: StoreArguments,
     _folder: TempDir,
 }
 
@@ -98,6 +100,7 @@ impl House {
             region,
             testers: AtomicU32::new(0),
             references: AtomicU32::new(0),
+            store,
             _folder: folder,
         }
     }
@@ -127,6 +130,22 @@ impl House {
         self.t1.work_order_locate(order, "港湾一路12号", PLACE.latitude(), PLACE.longitude()).unwrap();
         self.t1.work_order_dispatch(order, tester.user_id).unwrap();
         WorkOrderId(order)
+    }
+
+    /// The administrator.
+    pub fn admin(&self) -> &Desk {
+        &self.admin
+    }
+
+    /// The database beside the server, for what is made without it.
+    pub fn storage(&self) -> Storage {
+        self.store.storage().unwrap()
+    }
+
+    /// A new user of all regions, signed in.
+    pub fn desk(&self, role: &str) -> Desk {
+        self.admin.user_create(role, PASSWORD, &[role], None).unwrap();
+        Desk::sign_in(&self.http, role, PASSWORD).unwrap()
     }
 
     fn memory(&self, field: &str) -> u64 {

@@ -1,6 +1,8 @@
 //! Benchmarks of the whole server, over real HTTP, against a process of its own: one command, JSON on standard output.
 //!
 //! `cargo run --release -p callout-tests --bin bench -- [--quick] [--database sqlite|postgres|both]`
+//! `cargo run --release -p callout-tests --bin bench -- overview [--orders 1000000] [--quick] [--database …]`: the queries over a whole
+//! province at the size of a year.
 //!
 //! Databases keep what they acknowledge as in production (fsync on). Clients run on the same machine and take their share of its
 //! cores; what they prepare (sealing, photos) is prepared before the clock starts. What does not belong here: tests.
@@ -17,6 +19,7 @@ mod commands;
 mod house;
 mod load;
 mod logs;
+mod overview;
 mod photos;
 
 use callout_tests::postgres::{ClusterError, Durability, PostgresCluster};
@@ -51,18 +54,20 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|first| first == "serve") {
         return callout_cli::run(std::env::args_os());
     }
+    let overview_orders =
+        arguments.first().is_some_and(|first| first == "overview").then(|| overview::orders(&arguments));
     let plan = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
     let wanted = arguments.iter().position(|argument| argument == "--database").and_then(|at| arguments.get(at + 1));
     let wanted = wanted.map_or("both", String::as_str);
     let mut databases = Vec::new();
     if matches!(wanted, "sqlite" | "both") {
-        databases.push(measure("sqlite", None, &plan));
+        databases.push(measure("sqlite", None, &plan, overview_orders));
     }
     if matches!(wanted, "postgres" | "both") {
         match PostgresCluster::start(Durability::Full) {
             Ok(cluster) => {
                 let url = cluster.database("callout_bench", None).unwrap();
-                databases.push(measure("postgres", Some(url), &plan));
+                databases.push(measure("postgres", Some(url), &plan, overview_orders));
             }
             Err(error @ ClusterError::NotInstalled) => eprintln!("skipped: PostgreSQL: {error}"),
             Err(error) => panic!("{error}"),
@@ -79,11 +84,16 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn measure(name: &str, database_url: Option<String>, plan: &Plan) -> Value {
+fn measure(name: &str, database_url: Option<String>, plan: &Plan, overview_orders: Option<u64>) -> Value {
     eprintln!("{name}: starting");
     let house = House::open(database_url);
     let idle = house.resident_bytes();
     let mut result = json!({ "database": name, "start_up_ms": house.start_up_ms, "resident_idle_bytes": idle });
+    if let Some(orders) = overview_orders {
+        result["overview"] = overview::measure(&house, orders);
+        result["resident_after_bytes"] = json!(house.resident_bytes());
+        return result;
+    }
     type Measurement = fn(&House, &Plan) -> Value;
     let measurements: [(&str, Measurement); 6] = [
         ("sample_blocks_by_visit", blocks::measure_visits),
