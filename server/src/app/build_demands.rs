@@ -12,6 +12,7 @@ use crate::workflow::build_demands::{
 };
 use crate::workflow::ladder::{BuildDemand as Demand, build_demand_check};
 use crate::workflow::required_text;
+use crate::workflow::reviews::PlanKind;
 use callout_storage::build_demands::{BuildDemand, BuildDemandDecision, Surroundings};
 use callout_storage::field_tests::FieldTestState;
 use callout_storage::review_meetings::ReviewMeeting;
@@ -111,6 +112,8 @@ impl App {
                 version: 1,
             };
             tx.build_demand_insert(&row)?;
+            let why = "the demand is before the resource review board 已提交资源评审会";
+            self.clock_plan_met(tx, &order, PlanKind::Build, why)?;
             self.event_append(
                 tx,
                 EventDraft::new(Subject::WorkOrder(order_id), "build_demand_filed").by(caller).detail(json!({

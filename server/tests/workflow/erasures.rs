@@ -64,6 +64,7 @@ fn commands_keep_what_is_of_the_network() {
         pressing_need: "quiet".into(),
         contact_left: true,
         revisit_announced: true,
+        volte: None,
     };
     let id = FieldTestId::NIL;
     let contact = |emergency: Option<&str>, note: Option<&str>| CommandBody::Contact {

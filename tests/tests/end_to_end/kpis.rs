@@ -103,7 +103,7 @@ world_tests! {
     fn r_kpi_1_an_order_is_counted_where_and_when_it_happened(world) {
         everybody(world);
         let order = order_answered(world);
-        hours_pass(world, 2);
+        hours_pass(world, 1);
         world.t1().reply_stage(order, "we are at it", "a visit tomorrow").unwrap();
         let asked = world.lead().revisit_create(order, "new antenna").unwrap();
         world.customer_service().revisit_record(asked.id, false, 2, "still dead").unwrap();
@@ -111,7 +111,7 @@ world_tests! {
         assert_eq!((&total["received"], &total["closed"], &total["false_return_rate"]), (&json!(1), &json!(0), &json!(1.0)));
         assert_eq!(total["first_response_rate"], 1.0, "R-INTAKE-5: in time");
 
-        hours_pass(world, 4);
+        hours_pass(world, 5);
         let asked = world.lead().revisit_create(order, "another antenna").unwrap();
         world.customer_service().revisit_record(asked.id, true, 9, "thank you").unwrap();
         let found = kpis(&world.lead(), "group_by=region");

@@ -4,7 +4,6 @@ mod audit;
 mod board;
 mod clocks;
 mod desk;
-mod desk;
 mod evidence;
 mod feeds;
 mod fixtures;
