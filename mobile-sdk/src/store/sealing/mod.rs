@@ -51,9 +51,9 @@ impl FromStr for StoreKey {
             return Err(StoreKeyMalformed);
         }
         for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = digits.iter().map(|digit| char::from(*digit).to_digit(16));
+            let mut digits = digits.iter().map(|digit| char::from(*digit).to_digit(16));
             *byte = digits
-                .fold(Some(0_u32), |sum, digit| Some(sum? << 4 | digit?))
+                .try_fold(0_u32, |sum, digit| Some(sum << 4 | digit?))
                 .and_then(|byte| u8::try_from(byte).ok())
                 .ok_or(StoreKeyMalformed)?;
         }
