@@ -20,6 +20,7 @@ use callout_sync_protocol::ids::{RegionId, SiteId};
 use callout_sync_protocol::samples::Position;
 use callout_sync_protocol::time::Timestamp;
 use serde_json::json;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most entries of one push.
@@ -336,8 +337,8 @@ impl App {
             let spells: Vec<_> = outages.iter().map(|outage| (outage.began_at, outage.ended_at)).collect();
             // Clocks of two systems: what begins in a moment is not down yet.
             let Some(since) = down_since(&spells, now) else { continue };
-            if !policies.contains_key(&site.region_id) {
-                policies.insert(site.region_id, self.policy(tx, site.region_id)?);
+            if let Entry::Vacant(place) = policies.entry(site.region_id) {
+                place.insert(self.policy(tx, site.region_id)?);
             }
             let cause = outages.iter().find(|outage| !outage.cause.is_empty());
             let down = SiteDown {

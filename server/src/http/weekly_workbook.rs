@@ -36,6 +36,10 @@ impl Looks {
     }
 }
 
+/// A sheet of figures: its name in both languages, the head of its first column, the figures, and what names a key in Chinese.
+type FigureSheet<'a> =
+    (&'static str, &'static str, (&'static str, &'static str), Option<&'a KpiReport>, fn(&str) -> Option<&'static str>);
+
 /// A column of figures: its head in both languages, and its value.
 type Column = ((&'static str, &'static str), fn(&KpiFigures) -> Cell);
 
@@ -328,7 +332,7 @@ fn built(report: &WeeklyReport, is_chinese: bool) -> Result<Vec<u8>, XlsxError> 
     let plain = |_: &str| None;
     let class = |key: &str| key.parse::<ComplaintClass>().ok().map(ComplaintClass::name_zh);
     let nobody = ("未归属", "unassigned");
-    let sheets: [(&str, &str, (&str, &str), Option<&KpiReport>, fn(&str) -> Option<&'static str>); 5] = [
+    let sheets: [FigureSheet<'_>; 5] = [
         ("分周", "By week", ("周", "Week from"), Some(&report.weeks), plain),
         ("分区域", "By region", ("区域", "Region"), Some(&report.regions), plain),
         ("分班组", "By team", ("班组", "Team"), Some(&report.teams), plain),

@@ -77,7 +77,8 @@ world_tests! {
     fn arrivals_are_compared_with_the_appointment(world) {
         let mut tester = RawTester::new(world, "tester-1");
         // Everybody comes to work before the clock moves.
-        (administrator(world), world.lead());
+        administrator(world);
+        world.lead();
         let order = world.order_located();
         let path = format!("/v1/work-orders/{order}/appointment");
         let window = |from: &str, until: &str| json!({ "from": from, "until": until });
@@ -138,7 +139,8 @@ world_tests! {
     fn customers_are_left_in_peace(world) {
         let mut tester = RawTester::new(world, "tester-1");
         // Everybody comes to work before the clock moves.
-        (administrator(world), world.lead());
+        administrator(world);
+        world.lead();
         let order = world.order_dispatched(tester.user_id);
         accepted(world, &tester, order, CommandBody::Accept {});
         let path = format!("/v1/work-orders/{order}/appointment");

@@ -194,7 +194,7 @@ fn demands_go_from_meeting_to_meeting(storage: &Storage) {
     assert_eq!(read(storage, |tx| tx.build_demand_list_by_work_order(world.order.id)), [demand.clone()]);
     assert_eq!(read(storage, |tx| tx.build_demand_list_by_meeting(first.id)), []);
     assert_eq!(read(storage, |tx| tx.build_demand_list_by_meeting(second.id)), [demand.clone()]);
-    assert_eq!(read(storage, |tx| tx.build_demand_decision_list(demand.id)), [decision.clone()]);
+    assert_eq!(read(storage, |tx| tx.build_demand_decision_list(demand.id)), std::slice::from_ref(&decision));
     assert_eq!(read(storage, |tx| tx.build_demand_decision_list_by_meeting(first.id)), [decision]);
     let listed = |scope: &RegionScope, state| {
         read(storage, |tx| tx.build_demand_list(scope, state, &Page::<BuildDemandId>::first(10))).len()

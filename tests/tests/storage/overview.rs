@@ -37,8 +37,8 @@ fn site(number: u64, region_id: Option<RegionId>) -> Site {
         latitude_e6: 30_500_000 + number as i32,
         longitude_e6: 114_300_000,
         kind: "macro".into(),
-        is_key: number % 2 == 0,
-        plan: if number % 3 == 0 { "relocation" } else { "none" }.into(),
+        is_key: number.is_multiple_of(2),
+        plan: if number.is_multiple_of(3) { "relocation" } else { "none" }.into(),
         created_at: at(number as i64),
         updated_at: at(number as i64),
         version: 1,
@@ -191,7 +191,10 @@ fn clusters_keep_their_members(storage: &Storage) {
     write(storage, |tx| tx.complaint_cluster_update(&mut gone.clone()));
     gone.version = 2;
     assert_eq!(read(storage, |tx| tx.complaint_cluster_by_id(old.id)), Some(gone.clone()));
-    assert_eq!(read(storage, |tx| tx.complaint_cluster_list_by_region(world.region.id, "active")), [new.clone()]);
+    assert_eq!(
+        read(storage, |tx| tx.complaint_cluster_list_by_region(world.region.id, "active")),
+        std::slice::from_ref(&new)
+    );
     let all = read(storage, |tx| tx.complaint_cluster_list(&RegionScope::All, None, &Page::first(5)));
     assert_eq!(all, [new, gone]);
     let nowhere = RegionScope::Only { region_ids: vec![], and_unlocated: true };
@@ -336,9 +339,10 @@ fn facts_replace_each_other_and_know_their_sources(storage: &Storage) {
 
     let first = fact(&world);
     let second = KpiFact { score: None, closed_at: Some(at(9)), ..first.clone() };
-    write(storage, |tx| tx.kpi_fact_replace(&[first.clone()]));
-    write(storage, |tx| tx.kpi_fact_replace(&[second.clone()]));
-    assert_eq!(read(storage, |tx| tx.kpi_fact_list(&[world.complaint.id, id(99)])), [second.clone()]);
+    write(storage, |tx| tx.kpi_fact_replace(std::slice::from_ref(&first)));
+    write(storage, |tx| tx.kpi_fact_replace(std::slice::from_ref(&second)));
+    let found = read(storage, |tx| tx.kpi_fact_list(&[world.complaint.id, id(99)]));
+    assert_eq!(found, std::slice::from_ref(&second));
     write(storage, |tx| tx.kpi_fact_uncount_all());
     assert_eq!(read(storage, |tx| tx.kpi_fact_list(&[world.complaint.id])), [KpiFact { is_counted: false, ..second }]);
 
@@ -364,7 +368,7 @@ fn sums_are_grouped_by_whatever_is_asked(storage: &Storage) {
             id: id(number),
             is_personal: false,
             grain: 1,
-            region_id: if number % 2 == 0 { world.region.id } else { RegionId::NIL },
+            region_id: if number.is_multiple_of(2) { world.region.id } else { RegionId::NIL },
             day,
             class: class.into(),
             team: team.into(),
@@ -435,7 +439,7 @@ fn sums_are_grouped_by_whatever_is_asked(storage: &Storage) {
     assert_eq!(times[0], ("o'b".to_owned(), vec![45, 1]));
 
     let changed = cell(300, 20_000, "一组", "network", 6);
-    write(storage, |tx| tx.kpi_cell_replace(&[id(300), id(301)], &[changed.clone()]));
+    write(storage, |tx| tx.kpi_cell_replace(&[id(300), id(301)], std::slice::from_ref(&changed)));
     assert_eq!(read(storage, |tx| tx.kpi_cell_list(&[id(300), id(301)])), [changed]);
 
     let cause = |number: u64, cause: &str, overdue_count| KpiCause {
