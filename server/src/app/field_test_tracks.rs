@@ -20,8 +20,8 @@ use callout_sync_protocol::samples::{Position, SampleColumns, SampleKpis, block_
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Up to so many samples are opened while somebody waits: about a tenth of a second.
-pub(super) const MAX_OPENED_SAMPLES: u64 = 1_000_000;
+/// Up to so many samples are opened while somebody waits, unless set otherwise: about a tenth of a second.
+const MAX_OPENED_SAMPLES: u64 = 1_000_000;
 
 /// The tracks of each operator's samples.
 pub(super) struct Tracks {
@@ -62,41 +62,47 @@ fn track_add(
     columns.iter().for_each(|sample| track.add(&sample, complaint_position, policy));
 }
 
-/// The tracks of a test's samples, as far as they can be told at once.
-pub(super) fn operator_tracks(
-    tx: &mut Tx,
-    order: Option<&WorkOrder>,
-    test: &FieldTest,
-    blocks: &[SampleBlock],
-    kpis: &BTreeMap<Operator, SampleKpis>,
-    policy: &FindingPolicy,
-) -> AppResult<Tracks> {
-    let complaint_position = order.and_then(WorkOrder::position);
-    if samples_of(blocks) > MAX_OPENED_SAMPLES {
-        let known = tx.field_test_tracks_by_test(test.id)?;
-        if let Some(known) = known
-            && known.fingerprint == fingerprint(blocks, complaint_position, policy)?
-        {
-            let tracks = serde_json::from_value(known.tracks).map_err(AppError::internal)?;
-            return Ok(Tracks { tracks, is_complete: true });
-        }
-        let tracks = kpis
-            .iter()
-            .map(|(operator, kpis)| OperatorTrack::from_kpis(*operator, kpis, complaint_position, policy))
-            .collect();
-        return Ok(Tracks { tracks, is_complete: false });
-    }
-    let mut tracks: BTreeMap<Operator, OperatorTrack> = BTreeMap::new();
-    let mut columns = SampleColumns::new();
-    for block in counting(blocks) {
-        let bytes = tx.sample_block_bytes(&block.hash)?.unwrap_or_default();
-        block_open_into(&bytes, &mut columns).map_err(AppError::internal)?;
-        track_add(&mut tracks, block.operator, &columns, complaint_position, policy);
-    }
-    Ok(Tracks { tracks: tracks.into_values().collect(), is_complete: true })
-}
-
 impl App {
+    /// Whether a test of so many samples is too large to be opened while somebody waits.
+    pub(super) fn is_opened_by_a_job(&self, samples: u64) -> bool {
+        samples > self.config.max_opened_samples.unwrap_or(MAX_OPENED_SAMPLES)
+    }
+
+    /// The tracks of a test's samples, as far as they can be told at once.
+    pub(super) fn operator_tracks(
+        &self,
+        tx: &mut Tx,
+        order: Option<&WorkOrder>,
+        test: &FieldTest,
+        blocks: &[SampleBlock],
+        kpis: &BTreeMap<Operator, SampleKpis>,
+        policy: &FindingPolicy,
+    ) -> AppResult<Tracks> {
+        let complaint_position = order.and_then(WorkOrder::position);
+        if self.is_opened_by_a_job(samples_of(blocks)) {
+            let known = tx.field_test_tracks_by_test(test.id)?;
+            if let Some(known) = known
+                && known.fingerprint == fingerprint(blocks, complaint_position, policy)?
+            {
+                let tracks = serde_json::from_value(known.tracks).map_err(AppError::internal)?;
+                return Ok(Tracks { tracks, is_complete: true });
+            }
+            let tracks = kpis
+                .iter()
+                .map(|(operator, kpis)| OperatorTrack::from_kpis(*operator, kpis, complaint_position, policy))
+                .collect();
+            return Ok(Tracks { tracks, is_complete: false });
+        }
+        let mut tracks: BTreeMap<Operator, OperatorTrack> = BTreeMap::new();
+        let mut columns = SampleColumns::new();
+        for block in counting(blocks) {
+            let bytes = tx.sample_block_bytes(&block.hash)?.unwrap_or_default();
+            block_open_into(&bytes, &mut columns).map_err(AppError::internal)?;
+            track_add(&mut tracks, block.operator, &columns, complaint_position, policy);
+        }
+        Ok(Tracks { tracks: tracks.into_values().collect(), is_complete: true })
+    }
+
     /// Asks for the tracks of a test that is too large to be opened while somebody waits, unless that is asked for already.
     pub(super) fn field_test_tracks_ask(&self, tx: &mut Tx, id: FieldTestId) -> AppResult<()> {
         let is_waiting = tx
@@ -119,7 +125,7 @@ impl App {
             Ok::<_, AppError>(Some((tx.sample_block_list_by_test(id)?, position, policy)))
         })?;
         let Some((blocks, complaint_position, policy)) = read else { return Ok(()) };
-        if samples_of(&blocks) <= MAX_OPENED_SAMPLES {
+        if !self.is_opened_by_a_job(samples_of(&blocks)) {
             return Ok(());
         }
         let mut tracks: BTreeMap<Operator, OperatorTrack> = BTreeMap::new();

@@ -6,7 +6,6 @@
 use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
-use super::field_test_tracks::operator_tracks;
 use crate::workflow::evidence_templates::EvidenceTemplates;
 use crate::workflow::field_tests::{
     FindingPolicy, OperatorTrack, PhotoEvidence, TestEvidence, TestFinding, picture_is_telling, test_findings,
@@ -185,7 +184,7 @@ impl App {
         let (automatic_findings, findings_are_complete) = match test.submitted_at {
             Some(submitted_at) => {
                 let policy: FindingPolicy = self.policy(tx, region_id)?;
-                let tracks = operator_tracks(tx, order, &test, &blocks, &kpis, &policy)?;
+                let tracks = self.operator_tracks(tx, order, &test, &blocks, &kpis, &policy)?;
                 let evidence = test_evidence(tx, order, &test, submitted_at, &photos, tracks.tracks, &policy)?;
                 (test_findings(&evidence, &policy), tracks.is_complete)
             }

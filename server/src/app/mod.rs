@@ -81,6 +81,8 @@ pub struct AppConfig {
     pub sync_slots: Option<usize>,
     /// A proxy of ours stands before every server and appends the sender's address to `X-Forwarded-For`.
     pub is_behind_proxy: bool,
+    /// Up to so many samples of a test are opened while somebody waits, a larger one by a job; a million unless set.
+    pub max_opened_samples: Option<u64>,
 }
 
 /// The application: stateless but for caches, so that several run side by side on one PostgreSQL.

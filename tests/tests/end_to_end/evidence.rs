@@ -1,9 +1,14 @@
 //! Evidence and its review: templates, the VoLTE walk, automatic findings, the standard template (R-TEST-1…4, R-REVIEW-1).
 
 use super::support::{RawTester, assert_nothing_changes, assert_problem, command, id, rejected};
-use callout_cli::desk::Answer;
+use callout_cli::desk::{Answer, Desk, Http};
+use callout_cli::server::{Parts, start_with};
+use callout_mobile_sdk::capture::Source;
 use callout_mobile_sdk::facade::PhotoRequest;
 use callout_mobile_sdk::synthetic::{PhotoOptions, photo_create};
+use callout_server::app::AppConfig;
+use callout_server::env::{Env, SystemEntropy};
+use callout_server::photos::store::PhotoStore;
 use callout_sync_protocol::commands::{CommandBody, ContactOutcome};
 use callout_sync_protocol::evidence::EvidenceKind;
 use callout_sync_protocol::ids::{FieldTestId, WorkOrderId};
@@ -16,10 +21,12 @@ use callout_sync_protocol::volte_walkthrough::{
     VolteAnswer, VolteConclusion, VolteQuestion as Q, VolteStep, VolteWalkthrough,
 };
 use callout_sync_protocol::work_orders::{TimeWindow, WorkOrderState};
-use callout_tests::phones::{PLACE, Tester, findings};
+use callout_tests::phones::{PLACE, Tester, findings, walk as walk_samples};
 use callout_tests::world::World;
 use callout_tests::world_tests;
 use serde_json::{Value, json};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// An order on its way to a tester: calls drop on 4G.
@@ -255,6 +262,58 @@ world_tests! {
         for bad in [json!({ "same_photo_bits": 8 }), json!({ "inside_percent": 101 }), json!({ "unknown": 1 })] {
             assert_problem(&policy_set(world, "finding_thresholds", None, &bad), ProblemType::InvalidField);
         }
+    }
+
+    /// R-REVIEW-1: a large test's blocks are opened by a job; until then, and when the thresholds are others, its movement is not told.
+    fn the_movement_of_a_large_test_is_judged_by_a_job(world) {
+        let (mut tester, tester_id) = world.tester("tester-1");
+        let order = world.order_dispatched(tester_id);
+        tester.sync();
+        tester.visit(order);
+        for (seed, operator) in (1..).zip(Operator::REQUIRED) {
+            // One of the three jumps eleven kilometres within a second, and back.
+            let mut samples = walk_samples(seed, operator, 60, &world.clock);
+            if let (Operator::ChinaUnicom, Some(position)) = (operator, samples[30].position.as_mut()) {
+                position.latitude_e6 += 100_000;
+            }
+            let mut session = tester.phone.capture_begin(order, operator, &Source::Live).unwrap();
+            for sample in &samples {
+                tester.phone.capture_push(&mut session, sample).unwrap();
+            }
+            tester.phone.capture_flush(&mut session).unwrap();
+        }
+        tester.photo(order, 1);
+        tester.phone.findings_record(order, findings("weak")).unwrap();
+        tester.phone.submit(order, Vec::new()).unwrap();
+        tester.sync();
+        let jump = vec!["impossible_movement".to_owned()];
+        assert_eq!(codes(&test_of(world, order)), jump, "small enough to be opened at once");
+
+        // Another server on the same database, to which a hundred samples are many.
+        let config = AppConfig { max_opened_samples: Some(100), ..AppConfig::default() };
+        let photos = PhotoStore::open_folder(&world.folder("photos")).unwrap();
+        let env = Env::new(Arc::new(world.clock.clone()), Arc::new(SystemEntropy));
+        let parts = Parts { storage: world.storage.clone(), photos, env, config, runs_jobs: false };
+        let server = start_with(parts, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), 1).unwrap();
+        let lead = Desk::with_token(&Http::new(format!("http://{}", server.address())), world.lead().access_token());
+        let path = format!("/v1/field-tests/{}", world.field_test(order).id);
+        let show = || -> Value { lead.send("GET", &path, &[], &[]).unwrap().accepted().unwrap().read().unwrap() };
+        let expected = |codes_expected: &[String], is_complete: bool| {
+            let seen = show();
+            assert_eq!((codes(&seen).as_slice(), &seen["findings_are_complete"]), (codes_expected, &json!(is_complete)));
+        };
+        expected(&[], false);
+        expected(&[], false);
+        server.run_due().unwrap();
+        expected(&jump, true);
+        assert_eq!(finding(&show(), "impossible_movement"), finding(&test_of(world, order), "impossible_movement"));
+        assert_eq!(server.run_due().unwrap(), 0, "asked for once, however often it was looked at");
+
+        let faster = json!({ "max_speed_kmh": 351 });
+        assert_eq!(policy_set(world, "finding_thresholds", None, &faster).status, 200);
+        expected(&[], false);
+        server.run_due().unwrap();
+        expected(&jump, true);
     }
 
     /// R-TEST-1: templates are data, per symptom and region; a test keeps the one that it was handed in with.

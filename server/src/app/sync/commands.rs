@@ -5,7 +5,6 @@
 
 use super::unit::{HeldTest, SyncUnit};
 use crate::app::error::{AppError, AppResult};
-use crate::app::field_test_tracks::MAX_OPENED_SAMPLES;
 use crate::workflow::appointments::{ArrivalPolicy, ArrivalVerdict, arrival_compare};
 use crate::workflow::contacts::ContactPolicy;
 use callout_storage::command_receipts::CommandReceipt;
@@ -228,7 +227,7 @@ impl SyncUnit<'_> {
                     Some(held) => self.app.evidence_template_of(tx, &held.order)?,
                     None => None,
                 };
-                if blocks.iter().map(|block| u64::from(block.sample_count)).sum::<u64>() > MAX_OPENED_SAMPLES {
+                if self.app.is_opened_by_a_job(blocks.iter().map(|block| u64::from(block.sample_count)).sum()) {
                     self.app.field_test_tracks_ask(tx, *field_test_id)?;
                 }
                 if let Some(held) = self.tests.get_mut(field_test_id) {
