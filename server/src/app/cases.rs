@@ -12,8 +12,7 @@ use crate::workflow::cases::{
     CaseFacts, PlaceKind, case_is_hard, case_likeness, cases_offered, folded, place_kind, without_personal_data,
 };
 use crate::workflow::intakes::phone_normalised;
-use crate::workflow::ladder::StepOutcome;
-use crate::workflow::ladder_defaults::default_ladder;
+use crate::workflow::ladder::{Ladder, StepOutcome};
 use crate::workflow::required_text;
 use callout_storage::cases::{Case, CaseFilter, CaseState};
 use callout_storage::complaints::Complaint;
@@ -22,7 +21,6 @@ use callout_storage::reviews::ReviewDecision;
 use callout_storage::work_orders::WorkOrder;
 use callout_storage::{Page, Tx};
 use callout_sync_protocol::ids::{CaseId, WorkOrderId};
-use callout_sync_protocol::samples::Technology;
 use callout_sync_protocol::work_orders::{NetworkGeneration, Symptom};
 use serde_json::{Value, json};
 
@@ -110,7 +108,7 @@ impl App {
     /// again after it was reopened, its draft is written anew; what a lead published stays the lead's.
     pub(crate) fn case_offer(&self, tx: &mut Tx, order: &WorkOrder) -> AppResult<()> {
         let complaint = tx.complaint_by_id(order.complaint_id)?.ok_or_else(|| AppError::not_found("complaint"))?;
-        let steps = tx.ladder_step_list(order.id)?;
+        let (ladder, steps) = self.ladder_of(tx, order)?;
         let tried = steps.iter().filter(|step| step.outcome != StepOutcome::Skipped.as_str()).count();
         let facts = CaseFacts {
             had_tracking_ticket: tx.tracking_ticket_by_work_order(order.id)?.is_some(),
@@ -155,7 +153,7 @@ impl App {
         case.place_kind = kind.as_str().into();
         case.cause = cause;
         case.what_was_done = what_was_done;
-        case.ladder_steps = ladder_told(&complaint, order, &steps);
+        case.ladder_steps = ladder_told(&ladder, &complaint, order, &steps);
         case.updated_at = now;
         case.searched = searched(&case);
         if case.version == 0 {
@@ -331,15 +329,8 @@ fn told(texts: &[String], order: &WorkOrder, complaint: &Complaint) -> String {
     lines.join("\n").chars().take(callout_sync_protocol::version::MAX_TEXT_CHARS).collect()
 }
 
-/// What was tried on the ladder, by key and in both languages.
-fn ladder_told(complaint: &Complaint, order: &WorkOrder, steps: &[LadderStep]) -> Value {
-    let technology = match complaint.generation {
-        Some(NetworkGeneration::Gsm) => Technology::Gsm,
-        Some(NetworkGeneration::Umts) => Technology::Umts,
-        Some(NetworkGeneration::Lte) | None => Technology::Lte,
-        Some(NetworkGeneration::Nr) => Technology::Nr,
-    };
-    let ladder = default_ladder(technology);
+/// What was tried on the order's ladder, by key and in both languages.
+fn ladder_told(ladder: &Ladder, complaint: &Complaint, order: &WorkOrder, steps: &[LadderStep]) -> Value {
     let told: Vec<Value> = steps
         .iter()
         .map(|step| {

@@ -295,6 +295,7 @@ impl App {
             ));
             photo.exif = None;
             tx.photo_update(&photo)?;
+            tx.photo_look_forget(id)?;
             counts.photos += 1;
             objects.push(ErasedObjects { hash: photo.hash, keys });
         }

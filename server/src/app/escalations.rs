@@ -190,6 +190,7 @@ impl App {
                     self.clock_complaint_end(tx, complaint.id, ClockOutcome::Met, "the refusal was upheld 维持拒绝")?;
                 }
                 tx.complaint_update(&mut complaint)?;
+                self.kpi_touch(tx, complaint.id)?;
             }
             if let (EscalationOutcome::Raised, Some(above)) = (closing.outcome, level.above()) {
                 // What was contested stays so until somebody upholds it or takes it up.

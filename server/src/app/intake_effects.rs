@@ -117,6 +117,7 @@ impl App {
         complaint.region_id = lead.region_id.or(complaint.region_id);
         complaint.updated_at = self.env.now();
         tx.complaint_update(complaint)?;
+        self.kpi_touch(tx, complaint.id)?;
         Ok(())
     }
 
@@ -227,6 +228,7 @@ impl App {
         if !brought.is_empty() {
             lead.updated_at = self.env.now();
             tx.complaint_update(&mut lead)?;
+            self.kpi_touch(tx, lead.id)?;
         }
         let draft = EventDraft::new(Subject::Complaint(lead_id), "complaint_supplemented");
         self.event_append(tx, draft.detail(json!({ "by_complaint_id": complaint.id, "brought": brought })))
@@ -285,6 +287,7 @@ impl App {
             linked.region_id = lead.region_id.or(linked.region_id);
             linked.updated_at = now;
             tx.complaint_update(&mut linked)?;
+            self.kpi_touch(tx, linked.id)?;
         }
         Ok(())
     }

@@ -94,6 +94,7 @@ impl App {
         complaint.state = ComplaintState::Contested;
         complaint.updated_at = self.env.now();
         tx.complaint_update(complaint)?;
+        self.kpi_touch(tx, complaint.id)?;
         self.clock_complaint_reopen(tx, complaint.id, "the customer does not accept the refusal 客户不接受拒绝")?;
         self.event_append(
             tx,

@@ -7,7 +7,7 @@
 use crate::connection::{AnyConnection, Tx, each_backend};
 use crate::error::StorageError;
 use crate::names::{MAX_PAGE, limit};
-use crate::schema::{command_receipts, complaints, erasures, photos, tracking_tickets, work_orders};
+use crate::schema::{command_receipts, complaints, erasures, photo_hashes, photos, tracking_tickets, work_orders};
 use crate::sql_types::{Id, Words, bind, row_values};
 use callout_sync_protocol::commands::CommandBody;
 use callout_sync_protocol::ids::{CommandId, ComplaintId, PhotoId, UserId, WorkOrderId};
@@ -49,12 +49,12 @@ pub enum ErasedWords {
     Reference,
 }
 
-/// By what a row is found.
+/// By what a row is found: a condition of SQL in which `{}` stands for the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErasedLink {
-    /// The column that holds the complaint's id.
+    /// By the complaint's id.
     Complaint(&'static str),
-    /// The column that holds the order's id.
+    /// By the order's id.
     WorkOrder(&'static str),
 }
 
@@ -87,11 +87,11 @@ pub struct ErasedColumn {
 }
 
 macro_rules! erased {
-    ($($table:ident by $link:ident($key:ident): $($column:ident $words:ident $form:ident),+;)+) => {
+    ($($table:ident by $link:ident($condition:literal): $($column:ident $words:ident $form:ident),+;)+) => {
         &[$($(ErasedColumn {
             table: stringify!($table),
             column: stringify!($column),
-            link: ErasedLink::$link(stringify!($key)),
+            link: ErasedLink::$link($condition),
             words: ErasedWords::$words,
             form: ErasedForm::$form,
         }),+),+]
@@ -100,24 +100,31 @@ macro_rules! erased {
 
 /// See the module. A new column with free text about a complaint gets its place here.
 pub const ERASED_COLUMNS: &[ErasedColumn] = erased! {
-    complaints by Complaint(id):
+    complaints by Complaint("id = {}"):
         customer_name Customer Typed, customer_phone Customer Typed, description Customer Typed, address Customer Typed,
         occurs Customer Typed, answer Staff Typed;
-    work_orders by WorkOrder(id): address Customer Typed, return_reasons Staff Typed;
-    field_tests by WorkOrder(work_order_id): findings Customer Typed, submission Staff Typed;
-    command_receipts by WorkOrder(work_order_id): body Customer Typed;
-    photos by WorkOrder(work_order_id): exif Customer Typed, object_key Customer Typed, thumbnail_key Customer Typed;
-    photo_uploads by WorkOrder(photo_id): metadata Customer Typed, parts Customer Typed;
-    events by WorkOrder(subject_id): reason Staff Typed;
-    reviews by WorkOrder(work_order_id): reasons Staff JsonList, quick_relief Staff OptionalText, cure Staff OptionalText;
-    handoffs by WorkOrder(work_order_id): demand Staff Text, answer Staff OptionalText;
-    ladder_steps by WorkOrder(work_order_id): reason Staff Text, evidence Reference JsonList;
-    replies by Complaint(complaint_id): body Staff Text, next_step Staff OptionalText;
-    revisits by WorkOrder(work_order_id): words Revisit OptionalText;
-    appraisal_marks by WorkOrder(work_order_id): reason Staff Text;
-    chases by WorkOrder(work_order_id): note Customer OptionalText;
-    branch_questions by WorkOrder(work_order_id): question Staff Text, answer Staff OptionalText;
-    follow_ups by WorkOrder(work_order_id): what_was_done Staff OptionalText;
+    work_orders by WorkOrder("id = {}"): address Customer Typed, return_reasons Staff Typed;
+    field_tests by WorkOrder("work_order_id = {}"): findings Customer Typed, submission Staff Typed;
+    command_receipts by WorkOrder("work_order_id = {}"): body Customer Typed;
+    photos by WorkOrder("work_order_id = {}"): exif Customer Typed, object_key Customer Typed, thumbnail_key Customer Typed;
+    photo_uploads by WorkOrder("photo_id = {}"): metadata Customer Typed, parts Customer Typed;
+    events by WorkOrder("subject_id = {}"): reason Staff Typed;
+    reviews by WorkOrder("work_order_id = {}"):
+        reasons Staff JsonList, quick_relief Staff OptionalText, cure Staff OptionalText, sections Staff JsonList,
+        evidence Reference JsonList, evidence_accepted_because Staff OptionalText;
+    handoffs by WorkOrder("work_order_id = {}"): demand Staff Text, answer Staff OptionalText;
+    ladder_steps by WorkOrder("work_order_id = {}"): reason Staff Text, evidence Reference JsonList;
+    replies by Complaint("complaint_id = {}"): body Staff Text, next_step Staff OptionalText;
+    revisits by WorkOrder("work_order_id = {}"): words Revisit OptionalText;
+    appraisal_marks by WorkOrder("work_order_id = {}"): reason Staff Text;
+    chases by WorkOrder("work_order_id = {}"): note Customer OptionalText;
+    branch_questions by WorkOrder("work_order_id = {}"): question Staff Text, answer Staff OptionalText;
+    follow_ups by WorkOrder("work_order_id = {}"): what_was_done Staff OptionalText;
+    build_demands by WorkOrder("work_order_id = {}"): demand Staff Text, shareable_resources Staff Text;
+    build_demand_decisions by WorkOrder("build_demand_id IN (SELECT id FROM build_demands WHERE work_order_id = {})"):
+        reason Staff Text;
+    review_meetings by WorkOrder("id IN (SELECT review_meeting_id FROM build_demands WHERE work_order_id = {})"):
+        minutes Reference OptionalText;
 };
 
 /// What is done to the words about one complaint.
@@ -223,7 +230,8 @@ impl Tx {
             ErasedForm::OptionalText | ErasedForm::Typed => format!("{name} IS NOT NULL"),
         };
         let version = version_raise(table);
-        let sql = format!("UPDATE {table} SET {name} = {empty}{version} WHERE {link} = $1 AND {is_there}");
+        let link = link.replace("{}", "$1");
+        let sql = format!("UPDATE {table} SET {name} = {empty}{version} WHERE {link} AND {is_there}");
         Ok(execute_sql!(self, sql.as_str(), Id = &id)? as u64)
     }
 
@@ -241,6 +249,7 @@ impl Tx {
         let position = if is_postgres { "strpos" } else { "instr" };
         let version = version_raise(table);
         let mark = ERASED_MARK.to_owned();
+        let link = link.replace("{}", "$3");
         let mut count = 0;
         for known in known {
             // As it stands inside a JSON string, without the quotes.
@@ -248,7 +257,7 @@ impl Tx {
             let searched = if is_json { escaped[1..escaped.len() - 1].to_owned() } else { known.clone() };
             let sql = format!(
                 "UPDATE {table} SET {name} = replace({name}{text}, $1, $2){back}{version}
-                 WHERE {link} = $3 AND {position}({name}{text}, $1) > 0"
+                 WHERE {link} AND {position}({name}{text}, $1) > 0"
             );
             count += execute_sql!(self, sql.as_str(), Words = &searched, Words = &mark, Id = &id)? as u64;
         }
@@ -288,6 +297,12 @@ impl Tx {
         })
     }
 
+    /// Forgets what an erased photo looked like.
+    pub fn photo_look_forget(&mut self, id: PhotoId) -> Result<(), StorageError> {
+        self.run(|c| diesel::delete(photo_hashes::table.find(bind(&id))).execute(c))?;
+        Ok(())
+    }
+
     /// Puts another content into a command's receipt, for an erasure; its digest, by which a repetition is known, stays.
     pub fn command_receipt_content_set(&mut self, id: CommandId, body: &CommandBody) -> Result<(), StorageError> {
         let rows = self.run(|c| {
@@ -301,5 +316,9 @@ impl Tx {
 
 /// A record that somebody read before must not be saved over what is gone.
 fn version_raise(table: &str) -> &'static str {
-    if matches!(table, "handoffs" | "follow_ups") { ", version = version + 1" } else { "" }
+    if matches!(table, "handoffs" | "follow_ups" | "build_demands" | "review_meetings") {
+        ", version = version + 1"
+    } else {
+        ""
+    }
 }

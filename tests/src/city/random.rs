@@ -498,6 +498,7 @@ impl Town {
                 format!("/v1/field-tests/{}/review", row.field_test_id?),
                 json!({
                     "decision": "approve", "quick_relief": "Wi-Fi calling", "cure": "tilt the antenna",
+                "evidence_accepted_because": "the case is clear",
                     "kind": (["optimise", "fault", "retrofit", "build"][usize::from(step.choice) % 4]),
                 }),
             ),

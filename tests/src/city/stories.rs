@@ -169,7 +169,8 @@ impl City {
             dice: Dice::new(setting.seed),
             setting: *setting,
             full_phones,
-            next_meeting: first_morning().plus_seconds(7 * DAY),
+            // Friday noon: after Thursday's board.
+            next_meeting: first_morning().plus_seconds(4 * DAY + 12 * 3_600),
         };
         city.sites_push();
         city.complaints_plan();
@@ -517,7 +518,8 @@ impl City {
                     json!({ "decision": "send_back", "reasons": ["请补测卧室 test the bedroom, too"] })
                 } else {
                     let kind = ["optimise", "optimise", "fault", "retrofit", "build"][self.dice.below(5) as usize];
-                    json!({ "decision": "approve", "quick_relief": "开通VoWiFi Wi-Fi calling", "cure": "调整下倾角 tilt", "kind": kind })
+                    json!({ "decision": "approve", "quick_relief": "开通VoWiFi Wi-Fi calling", "cure": "调整下倾角 tilt", "kind": kind,
+                        "evidence_accepted_because": "现场情况清楚 the case is clear" })
                 };
                 let response = self.office.ask(&lead, "POST", &format!("/v1/field-tests/{test}/review"), &body);
                 let is_done = self.note("reviewed", &response);

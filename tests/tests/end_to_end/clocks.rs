@@ -221,6 +221,8 @@ world_tests! {
         let named = name(json!({ "cause": "wrong_dispatch" })).json();
         assert_eq!((&named["breach"]["cause"], &named["named_cause"]["name_zh"]), (&json!("wrong_dispatch"), &json!("派单有误")));
         assert_eq!(actions(world, order, "clock_breach_cause_named"), 2, "the trail keeps both (R-AUDIT-1)");
+        let pareto: Value = world.lead().get("/v1/kpis/overdue-causes?from=2026-11-01&until=2026-12-31").unwrap();
+        assert_eq!(pareto["items"][0]["cause"], "wrong_dispatch", "in the Pareto chart (R-KPI-1)");
         assert_problem(
             &world.foreign_desk("t1_dispatcher").try_json("POST", &cause, &json!({ "cause": "customer" })).unwrap(),
             ProblemType::NotFound,

@@ -119,10 +119,7 @@ impl App {
         if tx.server_meta_by_key(BACK_FILLED)?.is_some() {
             return Ok(());
         }
-        let is_waiting = tx
-            .job_list_by_subject(BACK_FILL_SUBJECT)?
-            .iter()
-            .any(|job| job.kind == CLOCK_BACK_FILL && job.finished_at.is_none());
+        let is_waiting = tx.job_is_waiting(CLOCK_BACK_FILL, BACK_FILL_SUBJECT)?;
         if is_waiting {
             return Ok(());
         }
