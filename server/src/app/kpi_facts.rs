@@ -60,6 +60,7 @@ impl App {
             is_on_time: closed_at.zip(source.handling.as_ref()).map(|_| breached_at.is_none()),
             visit_count: order.map_or(0, |order| u32::try_from(order.visits.len()).unwrap_or(u32::MAX)),
             is_solved_at_first_visit: source.state == ComplaintState::Resolved
+                && source.replies.iter().all(|reply| reply.kind != ReplyKind::FinalUnresolved.as_str())
                 && order.is_some_and(|order| {
                     order.visits.len() == 1 && order.reopened_count == 0 && order.false_return_count == 0
                 }),
@@ -86,8 +87,10 @@ impl App {
 fn closed_at(source: &KpiSource, before: Option<&KpiFact>) -> Option<Timestamp> {
     let last = |kind: ReplyKind| source.replies.iter().rfind(|reply| reply.kind == kind.as_str());
     match source.state {
-        ComplaintState::Resolved => last(ReplyKind::FinalResolved).map(|reply| reply.created_at),
-        ComplaintState::Unresolved => last(ReplyKind::FinalUnresolved).map(|reply| reply.created_at),
+        // Returned as unresolved, the handling has ended; that the tracking ticket solved the problem later does not prolong it.
+        ComplaintState::Resolved | ComplaintState::Unresolved => {
+            last(ReplyKind::FinalUnresolved).or(last(ReplyKind::FinalResolved)).map(|reply| reply.created_at)
+        }
         // Noted when it was answered; what is changed afterwards (words, regions) is no other answer.
         ComplaintState::Answered | ComplaintState::Refused => {
             Some(before.and_then(|before| before.closed_at).unwrap_or(source.updated_at))
