@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod clock;
+pub mod kill_loop;
 pub mod phones;
 pub mod postgres;
 pub mod real_logs;

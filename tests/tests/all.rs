@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod end_to_end;
+mod kill_loop;
 mod simulation;
 mod storage;
