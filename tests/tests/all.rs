@@ -3,5 +3,6 @@
 
 mod city;
 mod end_to_end;
+mod kill_loop;
 mod simulation;
 mod storage;
