@@ -144,7 +144,7 @@ impl PostgresCluster {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(failed)?.port();
         let mut command = unprivileged("sh")?;
         command.args(["-c", WRAPPER, "callout-postgres"]).arg(binaries).arg(port.to_string());
-        command.args(["-c", "max_connections=300"]);
+        command.args(["-c", "max_connections=600"]);
         if durability == Durability::None {
             command.args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
         }

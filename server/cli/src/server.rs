@@ -30,7 +30,8 @@ pub struct Started {
     jobs: Jobs,
     address: SocketAddr,
     handle: ServerHandle,
-    thread: JoinHandle<std::io::Result<()>>,
+    /// Absent once it was waited for.
+    thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 fn failed<'a>(what: &'a str) -> impl Fn(&(dyn std::error::Error + 'static)) -> CommandError + 'a {
@@ -173,7 +174,7 @@ pub fn start_with(parts: Parts, listener: TcpListener, workers: usize) -> Comman
         })
     });
     match told.recv() {
-        Ok(Ok((Some(address), handle))) => Ok(Started { app, jobs, address, handle, thread }),
+        Ok(Ok((Some(address), handle))) => Ok(Started { app, jobs, address, handle, thread: Some(thread) }),
         Ok(Ok((None, _))) => Err(CommandError::new("the server listens nowhere")),
         Ok(Err(error)) => Err(failed("the server cannot start")(&error)),
         Err(_) => Err(CommandError::new("the server ended while it started")),
@@ -228,10 +229,21 @@ impl Started {
         self.stop()
     }
 
-    fn join(self) -> CommandResult {
-        match self.thread.join() {
-            Ok(result) => result.map_err(|error| failed("the server ended badly")(&error)),
-            Err(_) => Err(CommandError::new("the server ended badly")),
+    fn join(mut self) -> CommandResult {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result.map_err(|error| failed("the server ended badly")(&error)),
+            Some(Err(_)) => Err(CommandError::new("the server ended badly")),
+        }
+    }
+}
+
+impl Drop for Started {
+    /// A server that nobody holds any more ends, and lets go of its connections to the database.
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            // The command is sent at once; the answer is awaited by nobody.
+            drop(self.handle.stop(false));
         }
     }
 }
