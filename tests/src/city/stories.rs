@@ -380,15 +380,24 @@ impl City {
             let quality = format!("quality-{region}");
             let is_over = |item: &Value| item["state"] == "listed" && item["is_cause_standing"] == false;
             self.each_item(&quality, "/v1/supervision-entries", is_over, "supervision_cleared", |item| {
-                (format!("/v1/supervision-entries/{}/clear", id_of(item)), json!({ "what_cleared_it": "故障恢复 it works again" }))
+                (
+                    format!("/v1/supervision-entries/{}/clear", id_of(item)),
+                    json!({ "what_cleared_it": "故障恢复 it works again" }),
+                )
             });
-            self.each_item(
-                &quality,
-                "/v1/clocks",
-                |item| item["standing"] == "breached",
-                "breach_cause_named",
-                |item| (format!("/v1/clocks/{}/breach-cause", id_of(item)), json!({ "cause": "late_review" })),
-            );
+            let causes = ["property_access", "late_review"];
+            let cause = causes[self.dice.below(causes.len() as u64) as usize];
+            let is_unnamed = |item: &Value| item["breach"].is_object() && item["breach"]["cause"].is_null();
+            self.each_item(&lead, "/v1/clocks?is_breached=true&limit=500", is_unnamed, "breach_cause_named", |item| {
+                let cause = item["breach"]["suggested_cause"].as_str().unwrap_or(cause);
+                (format!("/v1/clocks/{}/breach-cause", id_of(item)), json!({ "cause": cause }))
+            });
+            for (desk, outcome) in [(&lead, "answered"), (&lead, "upheld"), (&quality, "answered"), (&quality, "upheld")] {
+                let body = json!({ "outcome": outcome, "words": "已协调答复 settled" });
+                self.each_item(desk, "/v1/escalations?open=true", |_| true, "escalation_closed", |item| {
+                    (format!("/v1/escalations/{}/close", id_of(item)), body.clone())
+                });
+            }
             self.each_item(
                 &lead,
                 "/v1/build-demands",
@@ -413,7 +422,7 @@ impl City {
         what: &str,
         request: impl Fn(&Value) -> (String, Value),
     ) {
-        if !self.office.has_route("GET", path) {
+        if !self.office.has_route("GET", path.split('?').next().unwrap_or(path)) {
             return;
         }
         let response = self.office.ask(desk, "GET", path, &Value::Null);
@@ -438,7 +447,12 @@ impl City {
                     let body = json!({ "note": "已核实 looked into" });
                     let response = self.office.ask(quality, "POST", &format!("{path}/review"), &body);
                     self.note("warning_reviewed", &response);
-                    let response = self.office.ask(quality, "POST", &format!("{path}/publish"), &json!({ "recipients": [recipient] }));
+                    let response = self.office.ask(
+                        quality,
+                        "POST",
+                        &format!("{path}/publish"),
+                        &json!({ "recipients": [recipient] }),
+                    );
                     self.note("warning_published", &response);
                 }
                 _ => {}
@@ -608,6 +622,13 @@ impl City {
         let response =
             self.office.ask(&format!("t1-{region}"), "POST", &format!("/v1/complaints/{id}/classify"), &body);
         let is_done = self.note(&format!("class {}", body["class"].as_str().unwrap_or_default()), &response);
+        if !is_done && self.office.has_route("POST", "/v1/complaints/{id}/comparison") {
+            // A repeat of one that was called satisfactory: the customer is asked first (R-INTAKE-3).
+            let body = json!({ "customer_agrees": self.dice.percent(50), "words": "已核对记录 compared" });
+            let path = format!("/v1/complaints/{id}/comparison");
+            let response = self.office.ask(&format!("agent-{region}"), "POST", &path, &body);
+            self.note("record_compared", &response);
+        }
         if is_done {
             match json_of(&response)["work_order_id"].as_str() {
                 Some(order) => {

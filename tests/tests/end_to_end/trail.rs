@@ -1,6 +1,7 @@
 //! R-AUDIT-1: every write leaves an event that says who, from where, when and why; auditors see it in their regions; anchors keep it.
 
 use super::dispatching::administrator;
+use super::intake::{get, id_of, order_of, post};
 use super::support::{RawTester, command, id};
 use callout_cli::desk::{Answer, Desk, JSON};
 use callout_server::http::routes::routes_all;
@@ -201,6 +202,75 @@ const PROBES: &[Probe] = &[
         let path = format!("/v1/follow-ups/{}/close", list["items"][0]["id"].as_str().unwrap());
         ready(&world.lead(), path, &json!({ "what_was_done": "apologised" }))
     }),
+    ("POST", "/v1/complaints/{id}/refuse", |world| {
+        let path = format!("/v1/complaints/{}/refuse", one(world, json!({})));
+        ready(&world.customer_service(), path, &json!({ "explanation": "合同不包含海上覆盖 not at sea" }))
+    }),
+    ("POST", "/v1/complaints/{id}/refusal-rejected", |world| {
+        let path = format!("/v1/complaints/{}", one(world, json!({})));
+        let service = world.customer_service();
+        post(&service, &format!("{path}/refuse"), json!({ "explanation": "合同不包含海上覆盖 not at sea" }));
+        ready(&service, format!("{path}/refusal-rejected"), &json!({ "reason": "insists" }))
+    }),
+    ("POST", "/v1/complaints/{id}/relation", |world| {
+        let first = world.complaint_body();
+        let service = world.customer_service();
+        post(&service, "/v1/complaints", first.clone());
+        let mut again = world.complaint_body();
+        again["customer"] = first["customer"].clone();
+        let again = post(&service, "/v1/complaints", again);
+        let path = format!("/v1/complaints/{}/relation", id_of(&again));
+        ready(&world.t1(), path, &json!({ "relation": "new", "reason": "another house" }))
+    }),
+    ("POST", "/v1/complaints/{id}/escalations", |world| {
+        let path = format!("/v1/complaints/{}/escalations", one(world, json!({})));
+        ready(&world.customer_service(), path, &json!({ "level": "joint", "reason": "the press calls" }))
+    }),
+    ("POST", "/v1/work-orders/{id}/raise-to-coordination", |world| {
+        let path = format!("/v1/work-orders/{}/raise-to-coordination", world.order_located());
+        ready(&world.t1(), path, &json!({ "reason": "three departments disagree" }))
+    }),
+    ("POST", "/v1/escalations/{id}/close", |world| {
+        let path = format!("/v1/work-orders/{}/raise-to-coordination", world.order_located());
+        let raised = post(&world.t1(), &path, json!({ "reason": "three departments disagree" }));
+        let path = format!("/v1/escalations/{}/close", id_of(&raised));
+        ready(&world.desk("quality_control"), path, &json!({ "outcome": "answered", "words": "agreed" }))
+    }),
+    ("POST", "/v1/key-accounts", |world| {
+        let body = json!({ "name": "第二医院 Second hospital", "phones": ["0931-8887711"] });
+        ready(&administrator(world), "/v1/key-accounts", &body)
+    }),
+    ("PUT", "/v1/key-accounts/{id}", |world| {
+        let admin = administrator(world);
+        let account = post(&admin, "/v1/key-accounts", json!({ "name": "第三医院", "phones": ["0931-8887722"] }));
+        ready(&admin, format!("/v1/key-accounts/{}", id_of(&account)), &json!({ "name": "Third", "is_active": false }))
+    }),
+    ("POST", "/v1/major-cases", |world| ready(&world.lead(), "/v1/major-cases", &major(world))),
+    ("PUT", "/v1/major-cases/{id}/team", |world| {
+        let case = post(&world.lead(), "/v1/major-cases", major(world));
+        let body = json!({ "leader_id": world.lead().user_id, "members": [] });
+        ready(&world.lead(), format!("/v1/major-cases/{}/team", id_of(&case)), &body)
+    }),
+    ("POST", "/v1/major-cases/{id}/close", |world| {
+        let case = post(&world.lead(), "/v1/major-cases", major(world));
+        ready(&world.lead(), format!("/v1/major-cases/{}/close", id_of(&case)), &json!({ "words": "parts came" }))
+    }),
+    ("POST", "/v1/cases", |world| ready(&world.lead(), "/v1/cases", &library_case())),
+    ("PUT", "/v1/cases/{id}", |world| {
+        let case = post(&world.lead(), "/v1/cases", library_case());
+        let mut body = library_case();
+        body["state"] = json!("withdrawn");
+        ready(&world.lead(), format!("/v1/cases/{}", id_of(&case)), &body)
+    }),
+    ("POST", "/v1/work-orders/{id}/ask-customer", |world| {
+        let path = format!("/v1/work-orders/{}/ask-customer", world.order_located());
+        ready(&world.t1(), path, &json!({ "question": "几号楼？" }))
+    }),
+    ("POST", "/v1/work-orders/{id}/customer-answered", |world| {
+        let path = format!("/v1/work-orders/{}", world.order_located());
+        post(&world.t1(), &format!("{path}/ask-customer"), json!({ "question": "几号楼？" }));
+        ready(&world.t1(), format!("{path}/customer-answered"), &json!({ "answer": "三号楼" }))
+    }),
     ("POST", "/r/{token}", |world| {
         let url = world.lead().revisit_create(approved(world).0, "turned").unwrap().url.unwrap();
         let path = url[url.find("/r/").unwrap()..].to_owned();
@@ -248,6 +318,32 @@ const PROBES: &[Probe] = &[
     ("POST", "/v1/warnings/{id}/review", |world| warning(world, 0)),
     ("POST", "/v1/warnings/{id}/publish", |world| warning(world, 1)),
     ("POST", "/v1/warnings/{id}/dismiss", |world| warning(world, 2)),
+    ("POST", "/v1/complaints/{id}/comparison", |world| {
+        let service = world.customer_service();
+        let mut body = world.complaint_body();
+        body["customer"]["phone"] = json!("13800009911");
+        let complaint = post(&service, "/v1/complaints", body);
+        let order = order_of(world, &complaint);
+        let handoff = world.t1().handoff_create(order, "branch", "look").unwrap();
+        world.desk("t2_branch_desk").handoff_answer(handoff.id, "done", "replaced").unwrap();
+        let revisit = world.t1().revisit_create(order, "replaced").unwrap();
+        world.customer_service().revisit_record(revisit.id, true, 9, "fine").unwrap();
+        world.clock.advance_seconds(40 * 86_400);
+        let mut body = world.complaint_body();
+        body["customer"]["phone"] = json!("13800009911");
+        let late = post(&world.customer_service(), "/v1/complaints", body);
+        let body = json!({ "customer_agrees": false, "words": "never was good" });
+        ready(&world.customer_service(), format!("/v1/complaints/{}/comparison", id_of(&late)), &body)
+    }),
+    ("POST", "/v1/clocks/{id}/breach-cause", |world| {
+        let order = world.order_located();
+        world.clock.advance_seconds(20 * 86_400);
+        world.run_due();
+        let clocks = get(&world.t1(), &format!("/v1/work-orders/{order}/clocks"));
+        let late = |clock: &&Value| clock["kind"] == "handling";
+        let clock = id_of(clocks["items"].as_array().unwrap().iter().find(late).unwrap());
+        ready(&world.t1(), format!("/v1/clocks/{clock}/breach-cause"), &json!({ "cause": "other", "note": "台风" }))
+    }),
 ];
 
 /// Routes that change nothing which anybody could be asked about.
@@ -263,11 +359,31 @@ const WITHOUT_EVENT: &[(&str, &str, &str)] = &[
     ("POST", "/v1/photo-uploads", "begins the transfer of a photo whose announcement is on the trail"),
     ("DELETE", "/v1/photo-uploads/{id}", "ends an unfinished transfer; the photo stays announced"),
     ("POST", "/v1/photo-uploads/{id}", "the three above under another method"),
+    ("POST", "/v1/notices/{id}/read", "one's own mark on one's own notice; what it tells of is on the trail"),
 ];
 
 fn put(world: &World, path: &str, body: &Value) {
     let answer = administrator(world).try_json("PUT", path, body).unwrap();
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+}
+
+/// A complaint at a place, with these fields changed.
+fn one(world: &World, changes: Value) -> Uuid {
+    let mut body = world.complaint_body();
+    body["position"] = json!({ "latitude": 37.5, "longitude": 103.5 });
+    changes.as_object().unwrap().iter().for_each(|(name, value)| body[name] = value.clone());
+    world.customer_service().complaint_create(&body).unwrap().id
+}
+
+fn major(world: &World) -> Value {
+    json!({ "complaint_id": one(world, json!({})), "reasons": ["serious_gap"], "explanation": "no spare parts" })
+}
+
+fn library_case() -> Value {
+    json!({
+        "title": "路边掉话 splitter", "symptom": "call_drop", "generation": "4g", "place_kind": "road",
+        "cause": "分路器进水", "what_was_done": "replaced the splitter", "state": "published",
+    })
 }
 
 fn site() -> Value {
@@ -302,7 +418,8 @@ fn warning(world: &World, what: u8) -> Ready {
     world.run_due();
     let quality = world.desk("quality_control");
     let list: Value = quality.get("/v1/warnings").unwrap();
-    let drafts: Vec<&Value> = list["items"].as_array().unwrap().iter().filter(|item| item["state"] == "draft").collect();
+    let drafts: Vec<&Value> =
+        list["items"].as_array().unwrap().iter().filter(|item| item["state"] == "draft").collect();
     let path = |action: &str| format!("/v1/warnings/{}/{action}", drafts[0]["id"].as_str().unwrap());
     let review = json!({ "note": "a core router" });
     match what {
@@ -430,6 +547,8 @@ fn every_route_that_writes_has_its_probe() {
         .collect();
     let routes: BTreeSet<(&str, &str)> =
         routes_all().filter(|route| route.method != "GET").map(|route| (route.method, route.path)).collect();
+    let missing: Vec<_> = routes.difference(&known).collect();
+    assert!(missing.is_empty(), "R-AUDIT-1: a probe for {missing:?} must be added to PROBES here");
     let stale: Vec<_> = known.difference(&routes).collect();
     assert!(stale.is_empty(), "there are no such routes: {stale:?}");
 }
