@@ -128,6 +128,7 @@ pub const ERASED_COLUMNS: &[ErasedColumn] = erased! {
     cases by WorkOrder("work_order_id = {}"):
         title Reference Text, cause Reference Text, what_was_done Reference Text, searched Reference Text;
     appraisal_marks by WorkOrder("work_order_id = {}"): reason Staff Text;
+    dispatches by WorkOrder("work_order_id = {}"): ended_reason Staff OptionalText;
     chases by WorkOrder("work_order_id = {}"): note Customer OptionalText;
     branch_questions by WorkOrder("work_order_id = {}"): question Staff Text, answer Staff OptionalText;
     follow_ups by WorkOrder("work_order_id = {}"): what_was_done Staff OptionalText;
@@ -336,11 +337,15 @@ impl Tx {
 /// A record that somebody read before must not be saved over what is gone.
 fn version_raise(table: &str) -> &'static str {
     let has_version = [
-        "handoffs", "follow_ups", "build_demands", "review_meetings", "clocks", "intakes", "escalations", "major_cases", "cases",
+        "handoffs",
+        "follow_ups",
+        "build_demands",
+        "review_meetings",
+        "clocks",
+        "intakes",
+        "escalations",
+        "major_cases",
+        "cases",
     ];
-    if has_version.contains(&table) {
-        ", version = version + 1"
-    } else {
-        ""
-    }
+    if has_version.contains(&table) { ", version = version + 1" } else { "" }
 }

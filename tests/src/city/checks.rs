@@ -158,7 +158,8 @@ pub fn clocks_check(office: &mut Office, desk: &str, id: WorkOrderId) -> Result<
     let lives = |clock: &&Value| clock["standing"].as_str().is_some_and(|standing| standing != "stopped");
     ensure!(items.iter().any(|clock| lives(&clock)), "order {id} is open, and no clock runs for it: {clocks}");
     for clock in items.iter().filter(|clock| clock["standing"] == "paused") {
-        let is_told = |span: &Value| span["reason"] == "paused" && span["note"].as_str().is_some_and(|note| !note.is_empty());
+        let is_told =
+            |span: &Value| span["reason"] == "paused" && span["note"].as_str().is_some_and(|note| !note.is_empty());
         ensure!(
             clock["spans"].as_array().is_some_and(|spans| spans.iter().any(is_told)),
             "a clock of order {id} stands, and nobody knows why: {clock}"

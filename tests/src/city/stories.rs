@@ -392,11 +392,17 @@ impl City {
                 let cause = item["breach"]["suggested_cause"].as_str().unwrap_or(cause);
                 (format!("/v1/clocks/{}/breach-cause", id_of(item)), json!({ "cause": cause }))
             });
-            for (desk, outcome) in [(&lead, "answered"), (&lead, "upheld"), (&quality, "answered"), (&quality, "upheld")] {
+            for (desk, outcome) in
+                [(&lead, "answered"), (&lead, "upheld"), (&quality, "answered"), (&quality, "upheld")]
+            {
                 let body = json!({ "outcome": outcome, "words": "已协调答复 settled" });
-                self.each_item(desk, "/v1/escalations?open=true", |_| true, "escalation_closed", |item| {
-                    (format!("/v1/escalations/{}/close", id_of(item)), body.clone())
-                });
+                self.each_item(
+                    desk,
+                    "/v1/escalations?open=true",
+                    |_| true,
+                    "escalation_closed",
+                    |item| (format!("/v1/escalations/{}/close", id_of(item)), body.clone()),
+                );
             }
             self.each_item(
                 &lead,

@@ -283,7 +283,7 @@ const IMPERSONAL: &[(&str, &[&str])] = &[
     ("counters", &["name"]),
     ("customer_questions", &[]),
     ("devices", &["name", "platform"]),
-    ("dispatches", &["state", "ended_reason"]),
+    ("dispatches", &["state"]),
     ("erasures", &["reason", "options", "counts"]),
     ("escalations", &["level", "cause", "outcome"]),
     ("event_heads", &["subject_kind"]),
