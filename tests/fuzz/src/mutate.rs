@@ -41,7 +41,7 @@ impl Mutator {
         match self.below(8) {
             0 => {
                 if let Some(byte) = input.get_mut(at) {
-                    *byte ^= 1 << self.next() % 8;
+                    *byte ^= 1 << (self.next() % 8);
                 }
             }
             1 => {

@@ -213,14 +213,14 @@ fn natural(state: WorkOrderState, choice: u8) -> Option<Verb> {
         S::Received => Verb::Locate,
         S::Located => Verb::Dispatch,
         S::Dispatched | S::Accepted | S::Contacted | S::OnSite | S::SentBack => Verb::Visit,
-        S::Submitted if choice % 5 == 0 => Verb::SendBack,
+        S::Submitted if choice.is_multiple_of(5) => Verb::SendBack,
         S::Submitted => Verb::Approve,
         S::Approved | S::HandoffAnswered => {
             [Verb::Ladder, Verb::HandOver, Verb::HoldSolved, Verb::HoldSolved, Verb::FinalUnresolved]
                 [usize::from(choice) % 5]
         }
         S::HandedOver => Verb::HandoffAnswer,
-        S::AwaitingRevisit if choice % 3 == 0 => Verb::RevisitNo,
+        S::AwaitingRevisit if choice.is_multiple_of(3) => Verb::RevisitNo,
         S::AwaitingRevisit => Verb::RevisitYes,
         S::Unresolved => {
             [Verb::Ladder, Verb::Ladder, Verb::HoldSolved, Verb::BuildDemand, Verb::RevisitYes][usize::from(choice) % 5]
@@ -372,7 +372,7 @@ impl Town {
         // Every other time what the order's state asks for, or nothing would ever get far.
         let state = self.office.look(|tx| tx.work_order_by_id(order)).map(|order| order.state);
         let verb = match state {
-            Some(state) if step.target % 2 == 0 => natural(state, step.choice).unwrap_or(step.verb),
+            Some(state) if step.target.is_multiple_of(2) => natural(state, step.choice).unwrap_or(step.verb),
             _ => step.verb,
         };
         let step = &Step { verb, ..*step };
@@ -428,7 +428,7 @@ impl Town {
         let body = json!({
             "reference": format!("REF-{}", self.complaints.len()), "channel": "phone",
             "customer": { "name": format!("客户{customer}"), "phone": format!("169000{customer:05}") },
-            "description": "通话掉线 calls drop", "symptom": if step.choice % 2 == 0 { "call_drop" } else { "no_signal" },
+            "description": "通话掉线 calls drop", "symptom": if step.choice.is_multiple_of(2) { "call_drop" } else { "no_signal" },
             "address": "湖滨路1号", "position": { "latitude": place.latitude(), "longitude": place.longitude() },
         });
         let response = self.office.ask(&desk, "POST", "/v1/complaints", &body);
@@ -520,7 +520,7 @@ impl Town {
             Verb::Dispatch => ("POST", "", on_order("dispatch"), json!({ "tester_id": tester })),
             Verb::Reassign => ("POST", "", on_order("reassign"), json!({ "tester_id": tester, "reason": "nearer" })),
             // Most orders shall live on.
-            Verb::Withdraw if step.choice % 4 > 0 => return None,
+            Verb::Withdraw if !step.choice.is_multiple_of(4) => return None,
             Verb::Withdraw => ("POST", "", on_order("withdraw"), json!({ "reason": "the customer moved" })),
             Verb::Approve => (
                 "POST",
@@ -545,7 +545,7 @@ impl Town {
                 "",
                 on_order("handoffs"),
                 json!({
-                    "target": (if step.choice % 2 == 0 { "branch" } else { "maintenance" }), "demand": "access to the roof",
+                    "target": (if step.choice.is_multiple_of(2) { "branch" } else { "maintenance" }), "demand": "access to the roof",
                 }),
             ),
             Verb::HandoffAnswer => (
@@ -560,7 +560,8 @@ impl Town {
             Verb::Ladder => {
                 let next = self.office.look(|tx| tx.ladder_step_list(order)).len() + 1;
                 // Now and then a step that is not the next.
-                let number = if step.choice % 5 == 0 { 1 + usize::from(step.target) % 12 } else { next.min(12) };
+                let number =
+                    if step.choice.is_multiple_of(5) { 1 + usize::from(step.target) % 12 } else { next.min(12) };
                 let outcome =
                     ["not_enough", "ruled_out", "skipped", "not_enough", "solved"][usize::from(step.choice) % 5];
                 (
@@ -580,7 +581,7 @@ impl Town {
                     "kind": "stage", "body": "a tester was there", "next_step": "the antenna is turned on Friday",
                 }),
             ),
-            Verb::FinalUnresolved if step.choice % 3 > 0 => return None,
+            Verb::FinalUnresolved if !step.choice.is_multiple_of(3) => return None,
             Verb::FinalUnresolved => (
                 "POST",
                 "",

@@ -150,9 +150,9 @@ impl City {
         }
         let mut full_phones = Vec::new();
         if setting.full_phone_every > 0 {
-            for region in 0..REGIONS {
+            for (region, id) in all.iter().enumerate() {
                 let name = format!("phone-{region}");
-                office.user_add(&name, "field_tester", &[all[region]]);
+                office.user_add(&name, "field_tester", &[*id]);
                 let folder = office.folder(&name);
                 let mut phone = FullPhone::new(&folder, &office.clock, setting.seed ^ region as u64);
                 phone.sign_in(&office.server, &name, super::office::PASSWORD);
@@ -448,20 +448,13 @@ impl City {
         let list = json_of(&self.office.ask(quality, "GET", "/v1/warnings", &Value::Null));
         for item in list["items"].as_array().cloned().unwrap_or_default() {
             let path = format!("/v1/warnings/{}", id_of(&item));
-            match item["state"].as_str() {
-                Some("draft") => {
-                    let body = json!({ "note": "已核实 looked into" });
-                    let response = self.office.ask(quality, "POST", &format!("{path}/review"), &body);
-                    self.note("warning_reviewed", &response);
-                    let response = self.office.ask(
-                        quality,
-                        "POST",
-                        &format!("{path}/publish"),
-                        &json!({ "recipients": [recipient] }),
-                    );
-                    self.note("warning_published", &response);
-                }
-                _ => {}
+            if let Some("draft") = item["state"].as_str() {
+                let body = json!({ "note": "已核实 looked into" });
+                let response = self.office.ask(quality, "POST", &format!("{path}/review"), &body);
+                self.note("warning_reviewed", &response);
+                let response =
+                    self.office.ask(quality, "POST", &format!("{path}/publish"), &json!({ "recipients": [recipient] }));
+                self.note("warning_published", &response);
             }
         }
     }
@@ -650,7 +643,7 @@ impl City {
     fn dispatch(&mut self, case: usize, row: &WorkOrder) -> Result<Option<Timestamp>, String> {
         let region = self.cases[case].region;
         let every = self.setting.full_phone_every;
-        let is_full = every > 0 && self.cases[case].reference % every == 0;
+        let is_full = every > 0 && self.cases[case].reference.is_multiple_of(every);
         let tester = if is_full {
             format!("phone-{region}")
         } else {

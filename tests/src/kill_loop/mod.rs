@@ -325,7 +325,7 @@ fn work(phone: &PhoneProcess, assigned: &Assigned, mut chance: Chance) -> Result
 fn step_do(phone: &PhoneProcess, step: &[&str], chance: &mut Chance) -> Result<u64> {
     let mut deaths = 0;
     loop {
-        let life = (deaths < DEATHS_A_STEP && chance.next() % 3 != 0).then(|| chance.between(1, 120));
+        let life = (deaths < DEATHS_A_STEP && !chance.next().is_multiple_of(3)).then(|| chance.between(1, 120));
         match phone.run(step, life)? {
             Ended::Killed => deaths += 1,
             Ended::Well(_) => return Ok(deaths.into()),

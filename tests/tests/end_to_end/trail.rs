@@ -123,7 +123,7 @@ const PROBES: &[Probe] = &[
     }),
     ("PATCH", "/v1/photo-uploads/{id}", photo_piece),
     ("POST", "/v1/field-tests/{id}/review", |world| {
-        let body = json!({ "decision": "approve", "quick_relief": "a", "cure": "b", "kind": "optimise" });
+        let body = json!({ "decision": "approve", "quick_relief": "a", "cure": "b", "kind": "optimise", "evidence_accepted_because": "seen on site" });
         let test = world.field_test(submitted(world)).id;
         ready(&world.lead(), format!("/v1/field-tests/{test}/review"), &body)
     }),
