@@ -47,7 +47,7 @@ impl App {
             let is_emergency = self.contact_allowed(tx, &order, emergency_reason)?;
             let facts = self.work_order_facts(tx, &order)?;
             let reason = emergency_reason.filter(|_| is_emergency).map(str::trim);
-            let detail = json!({ "appointment": window, "emergency_reason": reason });
+            let detail = json!({ "appointment": window, "is_emergency": is_emergency, "reason": reason });
             let command = WorkOrderCommand::SetAppointment(window);
             self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
             self.work_order_seen(tx, caller, order)

@@ -12,6 +12,7 @@ use crate::jobs::ERASED_OBJECTS_DELETE;
 use crate::workflow::erasures::{Eraser, ErasureOptions, RetentionPolicy, StaffWords, erasure_reason_check, known_of};
 use crate::workflow::work_orders::WorkOrderCommand;
 use callout_storage::Tx;
+use callout_storage::clocks::ClockOutcome;
 use callout_storage::complaints::{Complaint, ComplaintState};
 use callout_storage::erasures::{ERASED_MARK, ErasedWords, Erasure, WordsErasure};
 use callout_storage::events::CUSTOMER_ERASED;
@@ -140,6 +141,7 @@ impl App {
         }
         let mut counts = ErasureCounts::default();
         self.complaint_clear(tx, id, &eraser, now)?;
+        tx.intake_customer_forget(id)?;
         let mut objects = Vec::new();
         if let Some(order_id) = order_id {
             self.order_clear(tx, order_id, &eraser, now)?;
@@ -223,11 +225,14 @@ impl App {
         complaint.address = String::new();
         complaint.occurs = String::new();
         complaint.answer = complaint.answer.as_deref().map(|answer| eraser.staff_text(answer));
-        if complaint.state == ComplaintState::Received {
+        if matches!(complaint.state, ComplaintState::Received | ComplaintState::Contested) {
             complaint.state = ComplaintState::Withdrawn;
+            self.clock_complaint_end(tx, id, ClockOutcome::Moot, "the customer was erased 客户信息已删除")?;
+            self.major_end(tx, id)?;
         }
         complaint.updated_at = now;
         tx.complaint_update(&mut complaint)?;
+        self.kpi_touch(tx, id)?;
         Ok(())
     }
 

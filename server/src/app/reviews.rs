@@ -111,7 +111,7 @@ impl App {
             let detail = json!({
                 "field_test_id": id, "review_id": review.id, "submission_number": review.submission_number,
                 "kind": review.rung, "ladder_step": review.ladder_step, "reason_codes": review.reason_codes,
-                "lacking_evidence": lacking, "evidence_accepted_because": review.evidence_accepted_because,
+                "lacking_evidence": lacking, "reason": review.evidence_accepted_because,
             });
             // The test before the command, which tells the tester's feed: the order of the locks.
             test.state = match review.decision {

@@ -98,7 +98,8 @@ impl App {
         })
     }
 
-    /// Judges a desk's command, performs its effects on the order, saves, and appends the event. `detail` goes into the event.
+    /// Judges a desk's command, performs its effects on the order, saves, and appends the event. `detail` goes into the event; its
+    /// field `reason`, if there is one, is a person's words and becomes the event's reason, which can be erased (R-PRIVACY-1).
     ///
     /// # Errors
     /// The rejection of the rules; nothing has changed then.
@@ -109,8 +110,12 @@ impl App {
         order: &mut WorkOrder,
         command: &WorkOrderCommand,
         facts: &WorkOrderFacts,
-        detail: Value,
+        mut detail: Value,
     ) -> AppResult<Vec<WorkOrderEffect>> {
+        let given_reason = match detail.as_object_mut().and_then(|fields| fields.remove("reason")) {
+            Some(Value::String(reason)) => Some(reason),
+            _ => None,
+        };
         let before = order.clone();
         let policy = self.work_order_policy(tx, order.region_id, command)?;
         let transition = work_order_transition(order.state, command, facts, &policy)?;
@@ -143,6 +148,7 @@ impl App {
             WorkOrderCommand::DispatchCheck { reason: Some(reason), .. } => draft.reason(reason),
             _ => draft,
         };
+        let draft = given_reason.into_iter().fold(draft, EventDraft::reason);
         self.event_append(tx, draft)?;
         if before.state != order.state {
             let moved = json!({ "command": command.kind(), "from": before.state, "to": order.state });

@@ -100,6 +100,8 @@ pub fn known_of(name: &str, phone: &str, address: &str) -> Vec<String> {
     {
         known.extend([format!("{first}-{middle}-{last}"), format!("{first} {middle} {last}")]);
     }
+    // As the case library's folded text has it.
+    known.extend(known.clone().iter().map(|text| text.to_lowercase()));
     known.retain(|text| text.chars().count() >= MIN_KNOWN_CHARS);
     known.sort_by_key(|text| (std::cmp::Reverse(text.len()), text.clone()));
     known.dedup();

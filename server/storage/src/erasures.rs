@@ -8,7 +8,7 @@ use crate::connection::{AnyConnection, Tx, each_backend};
 use crate::error::StorageError;
 use crate::names::{MAX_PAGE, limit};
 use crate::schema::{command_receipts, complaints, erasures, photo_hashes, photos, tracking_tickets, work_orders};
-use crate::sql_types::{Id, Words, bind, row_values};
+use crate::sql_types::{Digest, Id, Words, bind, row_values};
 use callout_sync_protocol::commands::CommandBody;
 use callout_sync_protocol::ids::{CommandId, ComplaintId, PhotoId, UserId, WorkOrderId};
 use callout_sync_protocol::photos::PhotoPurpose;
@@ -115,8 +115,20 @@ pub const ERASED_COLUMNS: &[ErasedColumn] = erased! {
     handoffs by WorkOrder("work_order_id = {}"): demand Staff Text, answer Staff OptionalText;
     ladder_steps by WorkOrder("work_order_id = {}"): reason Staff Text, evidence Reference JsonList;
     replies by Complaint("complaint_id = {}"): body Staff Text, next_step Staff OptionalText;
-    revisits by WorkOrder("work_order_id = {}"): words Revisit OptionalText;
+    revisits by WorkOrder("work_order_id = {}"): words Revisit OptionalText, what_was_done Staff OptionalText;
+    clocks by Complaint("complaint_id = {}"): breach_note Staff OptionalText;
+    clock_entries by Complaint("clock_id IN (SELECT id FROM clocks WHERE complaint_id = {})"): reason Reference Text;
+    customer_questions by WorkOrder("work_order_id = {}"): question Staff Text, answer Customer OptionalText;
+    intakes by Complaint("complaint_id = {}"): decision_reason Staff OptionalText, reasons Reference JsonList;
+    escalations by Complaint("complaint_id = {}"): reason Staff Text, words Staff OptionalText;
+    major_cases by Complaint("complaint_id = {}"): explanation Staff Text, closing_words Staff OptionalText;
+    major_case_members by Complaint("major_case_id IN (SELECT id FROM major_cases WHERE complaint_id = {})"):
+        duty Reference Text;
+    notices by Complaint("complaint_id = {}"): detail Reference JsonList;
+    cases by WorkOrder("work_order_id = {}"):
+        title Reference Text, cause Reference Text, what_was_done Reference Text, searched Reference Text;
     appraisal_marks by WorkOrder("work_order_id = {}"): reason Staff Text;
+    dispatches by WorkOrder("work_order_id = {}"): ended_reason Staff OptionalText;
     chases by WorkOrder("work_order_id = {}"): note Customer OptionalText;
     branch_questions by WorkOrder("work_order_id = {}"): question Staff Text, answer Staff OptionalText;
     follow_ups by WorkOrder("work_order_id = {}"): what_was_done Staff OptionalText;
@@ -297,6 +309,14 @@ impl Tx {
         })
     }
 
+    /// Forgets by which number the customer of a complaint is known again: its digest could be found by trying all numbers.
+    pub fn intake_customer_forget(&mut self, id: ComplaintId) -> Result<(), StorageError> {
+        let nobody = *blake3::hash(id.as_bytes()).as_bytes();
+        let sql = "UPDATE intakes SET customer_digest = $1, version = version + 1 WHERE complaint_id = $2";
+        execute_sql!(self, sql, Digest = &nobody, Id = &id)?;
+        Ok(())
+    }
+
     /// Forgets what an erased photo looked like.
     pub fn photo_look_forget(&mut self, id: PhotoId) -> Result<(), StorageError> {
         self.run(|c| diesel::delete(photo_hashes::table.find(bind(&id))).execute(c))?;
@@ -316,9 +336,16 @@ impl Tx {
 
 /// A record that somebody read before must not be saved over what is gone.
 fn version_raise(table: &str) -> &'static str {
-    if matches!(table, "handoffs" | "follow_ups" | "build_demands" | "review_meetings") {
-        ", version = version + 1"
-    } else {
-        ""
-    }
+    let has_version = [
+        "handoffs",
+        "follow_ups",
+        "build_demands",
+        "review_meetings",
+        "clocks",
+        "intakes",
+        "escalations",
+        "major_cases",
+        "cases",
+    ];
+    if has_version.contains(&table) { ", version = version + 1" } else { "" }
 }

@@ -91,7 +91,11 @@ fn full_story(world: &World) -> (Uuid, WorkOrderId) {
     first.commands(world, vec![command(world, order, contact)]);
 
     let test = world.field_test(order).id;
-    lead.field_test_approve(test, &format!("Wi-Fi calling for {NAME}"), "down-tilt-cell-3", "optimise").unwrap();
+    let plan = json!({
+        "decision": "approve", "quick_relief": format!("Wi-Fi calling for {NAME}"), "cure": "down-tilt-cell-3",
+        "evidence_accepted_because": format!("{NAME} had to leave"),
+    });
+    lead.post::<Value>(&format!("/v1/field-tests/{test}/review"), &plan).unwrap();
     let handoff = t1.handoff_create(order.0, "branch", &format!("ring {PHONE} about access")).unwrap();
     let chase = json!({ "reference": "CHASE-1", "note": CHASE_NOTE });
     service.post::<Value>(&format!("/v1/work-orders/{}/chase", order.0), &chase).unwrap();
@@ -137,7 +141,7 @@ world_tests! {
         assert_eq!(counts["photos"], 1, "{counts}");
         let erased_reasons = counts["event_reasons"].as_u64().unwrap();
         assert!(erased_reasons >= 2, "{counts}");
-        assert!(world.jobs_run() > 0);
+        assert!(world.run_due() > 0);
 
         let after = everything(&config);
         let left: Vec<&str> = SECRETS.into_iter().filter(|secret| holds(&after, secret)).collect();
@@ -164,7 +168,7 @@ world_tests! {
         let options = json!({ "staff_words": "remove", "revisit_words": false, "photo_purposes": ["surroundings", "indoors", "screen", "site"] });
         let answer = erase(&world.admin, complaint, &json!({ "reason": "court order", "options": options }));
         assert_eq!(answer.status, 200, "{}", answer.text());
-        world.jobs_run();
+        world.run_due();
         let after = everything(world.storage.config());
         for gone in ["down-tilt-cell-3", "antenna work at 7 pm", NAME, PHONE, NOTE, "CR-1"] {
             assert_eq!(holds(&after, gone), gone == "CR-1", "{gone}");
@@ -239,12 +243,12 @@ world_tests! {
             world.storage.read("test", |tx| tx.erasure_by_complaint(id)).unwrap()
         };
         world.clock.set(morning().plus_seconds(89 * 86_400));
-        world.jobs_run();
+        world.run_due();
         assert_eq!(is_erased(), None, "not yet");
         world.clock.set(morning().plus_seconds(91 * 86_400));
-        world.jobs_run();
+        world.run_due();
         assert_eq!(is_erased().unwrap().erased_by, None, "nobody in particular");
-        world.jobs_run();
+        world.run_due();
         assert!(!holds(&everything(world.storage.config()), PHONE));
     }
 }
