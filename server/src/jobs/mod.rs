@@ -263,16 +263,19 @@ impl Jobs {
     fn settle(&self, job: &Job, owner: &str, result: AppResult<()>) -> AppResult<()> {
         let now = self.app.env.now();
         self.app.storage.write("job_settle", |tx| {
+            let recurring = RECURRING.iter().find(|(kind, _)| *kind == job.kind);
             match &result {
                 Ok(()) => {
-                    match RECURRING.iter().find(|(kind, _)| *kind == job.kind) {
+                    match recurring {
                         Some((_, seconds)) => tx.job_repeat(job.id, owner, now.plus_seconds(*seconds))?,
                         None => tx.job_finish(job.id, owner, now)?,
                     };
                 }
                 Err(error) => {
                     tracing::warn!(kind = job.kind, attempts = job.attempts, ?error, "a job failed");
-                    tx.job_fail(job.id, owner, &error.to_string(), retry_at(job.attempts, now), now)?;
+                    // What comes round is never given up.
+                    let again = retry_at(job.attempts, now).or(recurring.map(|_| now.plus_seconds(3_600)));
+                    tx.job_fail(job.id, owner, &error.to_string(), again, now)?;
                 }
             }
             Ok(())
