@@ -11,8 +11,6 @@ use callout_server::app::AppConfig;
 use callout_server::app::passwords::PasswordCost;
 use callout_server::app::wake_ups::LookEvery;
 use callout_server::env::{Env, SystemEntropy};
-use callout_server::jobs::Jobs;
-use callout_server::photos::service::{PhotoService, PhotoSettings};
 use callout_server::photos::store::PhotoStore;
 use callout_storage::{Storage, StorageConfig};
 use callout_sync_protocol::ids::WorkOrderId;
@@ -193,15 +191,6 @@ impl World {
         *number += 1;
         let folder = self.folder.path().join(format!("phone-{number}"));
         (Tester::new(&folder, &self.clock, self.http.base(), name, PASSWORD), user.id)
-    }
-
-    /// Does the jobs that are due by the world's clock; says how many.
-    pub fn jobs_run(&self) -> usize {
-        let photos = PhotoStore::open_folder(&self.folder.path().join("photos")).unwrap();
-        let app = self.server.app().clone();
-        let service = PhotoService::new(app.clone(), photos, PhotoSettings::default());
-        let jobs = Jobs::new(app, Arc::new(service));
-        actix_web::rt::Runtime::new().unwrap().block_on(jobs.run_due()).unwrap()
     }
 
     /// A folder for one thing of a test.
