@@ -155,14 +155,16 @@ pub fn clocks_check(office: &mut Office, desk: &str, id: WorkOrderId) -> Result<
     }
     let clocks = office.read(desk, &format!("/v1/work-orders/{id}/clocks"));
     let items = clocks["items"].as_array().cloned().unwrap_or_default();
-    let is_told = |clock: &Value| match clock["standing"].as_str() {
-        Some("paused") => !clock["paused_reason"].is_null() || clock.to_string().contains("customer"),
-        Some(_) => true,
-        None => false,
-    };
     let lives = |clock: &&Value| clock["standing"].as_str().is_some_and(|standing| standing != "stopped");
     ensure!(items.iter().any(|clock| lives(&clock)), "order {id} is open, and no clock runs for it: {clocks}");
-    ensure!(items.iter().all(is_told), "a clock of order {id} stands, and nobody knows why: {clocks}");
+    for clock in items.iter().filter(|clock| clock["standing"] == "paused") {
+        let is_told =
+            |span: &Value| span["reason"] == "paused" && span["note"].as_str().is_some_and(|note| !note.is_empty());
+        ensure!(
+            clock["spans"].as_array().is_some_and(|spans| spans.iter().any(is_told)),
+            "a clock of order {id} stands, and nobody knows why: {clock}"
+        );
+    }
     Ok(())
 }
 

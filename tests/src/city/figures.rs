@@ -41,6 +41,8 @@ pub struct Figures {
     pub causes: Option<Value>,
     /// Warnings, where the server raises them.
     pub warnings: Option<u64>,
+    /// Entries that the supervision list ever had, where there is one.
+    pub supervised: Option<u64>,
 }
 
 impl Figures {
@@ -91,6 +93,8 @@ impl Figures {
         figures.report = read("/v1/kpis", format!("/v1/kpis?{range}&group_by=region"))?;
         figures.causes = read("/v1/kpis/overdue-causes", format!("/v1/kpis/overdue-causes?{range}"))?;
         figures.warnings = read("/v1/warnings", "/v1/warnings?limit=500".to_owned())?
+            .map(|list| list["items"].as_array().map_or(0, Vec::len) as u64);
+        figures.supervised = read("/v1/supervision-entries", "/v1/supervision-entries?limit=500".to_owned())?
             .map(|list| list["items"].as_array().map_or(0, Vec::len) as u64);
         Ok(figures)
     }
@@ -170,6 +174,9 @@ pub fn rendered(setting: &CitySetting, report: &CityReport) -> String {
             "early warnings",
             format!("{warnings} ({} published 已发布)", count("warning_published")),
         );
+    }
+    if let Some(supervised) = figures.supervised {
+        line(&mut out, "督办", "supervision list", supervised.to_string());
     }
     if let Some(report) = &figures.report {
         writeln!(out, "\nKPI 按区域 / by region").unwrap();

@@ -41,6 +41,9 @@ pub struct CitySetting {
     pub full_phone_every: u64,
 }
 
+/// From so many complaints on, a half-year must show its burst and its outage.
+const LARGE: u64 = 1_000;
+
 /// The first morning of every city, in China.
 pub fn first_morning() -> Timestamp {
     "2026-05-31T16:00:00Z".parse().unwrap()
@@ -92,6 +95,15 @@ fn run_in(city: &mut City, setting: &CitySetting, progress: &mut dyn FnMut(&str)
     let build_demands = build_demands_check(office, "lead-all")?;
     let events = trail_check(office)?;
     let figures = Figures::read(city, setting)?;
+    // A large city's burst in the rainy season is told of, and its site that is down gathers a crowd.
+    if setting.complaints >= LARGE && setting.days >= 180 {
+        if figures.warnings == Some(0) {
+            return Err("the burst of complaints raised no warning (R-WARN-1)".to_owned());
+        }
+        if figures.supervised == Some(0) {
+            return Err("the site that was down never entered the supervision list (R-SUPERVISE-1)".to_owned());
+        }
+    }
     let office = &mut city.office;
     if let Some(violation) = office.violations.first() {
         return Err(violation.clone());

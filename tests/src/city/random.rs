@@ -206,6 +206,29 @@ pub fn shrink(seed: u64, database: Database, failing: &[Step], mut tries: u32) -
     }
 }
 
+/// What the state of an order asks for; nothing where it has ended.
+fn natural(state: WorkOrderState, choice: u8) -> Option<Verb> {
+    use WorkOrderState as S;
+    Some(match state {
+        S::Received => Verb::Locate,
+        S::Located => Verb::Dispatch,
+        S::Dispatched | S::Accepted | S::Contacted | S::OnSite | S::SentBack => Verb::Visit,
+        S::Submitted if choice % 5 == 0 => Verb::SendBack,
+        S::Submitted => Verb::Approve,
+        S::Approved | S::HandoffAnswered => {
+            [Verb::Ladder, Verb::HandOver, Verb::HoldSolved, Verb::HoldSolved, Verb::FinalUnresolved]
+                [usize::from(choice) % 5]
+        }
+        S::HandedOver => Verb::HandoffAnswer,
+        S::AwaitingRevisit if choice % 3 == 0 => Verb::RevisitNo,
+        S::AwaitingRevisit => Verb::RevisitYes,
+        S::Unresolved => {
+            [Verb::Ladder, Verb::Ladder, Verb::HoldSolved, Verb::BuildDemand, Verb::RevisitYes][usize::from(choice) % 5]
+        }
+        S::Resolved | S::Withdrawn => return None,
+    })
+}
+
 /// The role that a verb is for.
 fn fitting(verb: Verb) -> &'static str {
     match verb {
@@ -346,6 +369,13 @@ impl Town {
             _ => {}
         }
         let Some((order, home)) = self.order(step) else { return Ok(None) };
+        // Every other time what the order's state asks for, or nothing would ever get far.
+        let state = self.office.look(|tx| tx.work_order_by_id(order)).map(|order| order.state);
+        let verb = match state {
+            Some(state) if step.target % 2 == 0 => natural(state, step.choice).unwrap_or(step.verb),
+            _ => step.verb,
+        };
+        let step = &Step { verb, ..*step };
         let before = self.picture(order);
         // Mostly somebody of the order's region, or nothing would ever happen.
         let region = if step.choice % 8 == 7 { region } else { home };

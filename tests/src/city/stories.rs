@@ -86,6 +86,7 @@ pub struct City {
     setting: CitySetting,
     full_phones: Vec<FullPhone>,
     next_meeting: Timestamp,
+    next_noon: Timestamp,
 }
 
 fn local_hour(at: Timestamp) -> i64 {
@@ -169,6 +170,7 @@ impl City {
             dice: Dice::new(setting.seed),
             setting: *setting,
             full_phones,
+            next_noon: first_morning().plus_seconds(12 * 3_600),
             // Friday noon: after Thursday's board.
             next_meeting: first_morning().plus_seconds(4 * DAY + 12 * 3_600),
         };
@@ -282,7 +284,6 @@ impl City {
     pub fn live(&mut self, progress: &mut dyn FnMut(&str)) -> Result<(), String> {
         let end = first_morning().plus_seconds(i64::try_from(self.setting.days).unwrap() * DAY);
         let mut told_day = 0;
-        let mut outage_told = false;
         while let Some(Plan { at, case }) = self.plans.pop() {
             let (at, case) = (at.0, case.0);
             // What goes on after the half-year is left as it is then, a week for what is under way.
@@ -295,12 +296,14 @@ impl City {
                 self.weekly();
                 self.next_meeting = meeting.plus_seconds(7 * DAY);
             }
+            while self.next_noon <= at {
+                let noon = self.next_noon;
+                self.office.wait_until(noon);
+                self.daily(noon);
+                self.next_noon = noon.plus_seconds(DAY);
+            }
             self.office.wait_until(at);
             let day = (at.unix_millis() - first_morning().unix_millis()) / 1_000 / DAY;
-            if !outage_told && self.setting.days >= EVENTFUL_DAYS && day >= (self.setting.days / 3) as i64 {
-                outage_told = true;
-                self.outage_push(at);
-            }
             if day >= told_day + 7 {
                 told_day = day;
                 progress(&format!(
@@ -327,11 +330,32 @@ impl City {
         Ok(())
     }
 
-    fn outage_push(&mut self, began_at: Timestamp) {
+    /// What is looked at every noon: warnings; and the site that goes down on its day, and comes back five days later.
+    fn daily(&mut self, noon: Timestamp) {
+        for region in 0..REGIONS {
+            self.warnings(&format!("quality-{region}"), &format!("lead-{region}"));
+        }
+        let days = self.setting.days;
+        if days < EVENTFUL_DAYS {
+            return;
+        }
+        let fails_at = first_morning().plus_seconds(i64::try_from(days / 3).unwrap_or(0) * DAY);
+        let works_at = fails_at.plus_seconds(5 * DAY);
+        if (fails_at..fails_at.plus_seconds(DAY)).contains(&noon) {
+            self.outage_push(fails_at, None);
+        } else if (works_at..works_at.plus_seconds(DAY)).contains(&noon) {
+            self.outage_push(fails_at, Some(works_at));
+        }
+    }
+
+    fn outage_push(&mut self, began_at: Timestamp, ended_at: Option<Timestamp>) {
         if !self.office.has_route("PUT", "/v1/site-outages") {
             return;
         }
-        let item = json!({ "reference": "OUT-1", "site_code": format!("SITE-{OUTAGE_REGION}-1"), "cause": "power", "began_at": began_at });
+        let item = json!({
+            "reference": "OUT-1", "site_code": format!("SITE-{OUTAGE_REGION}-1"), "cause": "停电 power",
+            "began_at": began_at, "ended_at": ended_at,
+        });
         let response = self.office.ask("eoms", "PUT", "/v1/site-outages", &json!({ "items": [item] }));
         self.note("outage_pushed", &response);
     }
@@ -354,14 +378,32 @@ impl City {
                 },
             );
             let quality = format!("quality-{region}");
-            self.warnings(&quality, &lead);
-            self.each_item(
-                &quality,
-                "/v1/clocks",
-                |item| item["standing"] == "breached",
-                "breach_cause_named",
-                |item| (format!("/v1/clocks/{}/breach-cause", id_of(item)), json!({ "cause": "late_review" })),
-            );
+            let is_over = |item: &Value| item["state"] == "listed" && item["is_cause_standing"] == false;
+            self.each_item(&quality, "/v1/supervision-entries", is_over, "supervision_cleared", |item| {
+                (
+                    format!("/v1/supervision-entries/{}/clear", id_of(item)),
+                    json!({ "what_cleared_it": "故障恢复 it works again" }),
+                )
+            });
+            let causes = ["property_access", "late_review"];
+            let cause = causes[self.dice.below(causes.len() as u64) as usize];
+            let is_unnamed = |item: &Value| item["breach"].is_object() && item["breach"]["cause"].is_null();
+            self.each_item(&lead, "/v1/clocks?is_breached=true&limit=500", is_unnamed, "breach_cause_named", |item| {
+                let cause = item["breach"]["suggested_cause"].as_str().unwrap_or(cause);
+                (format!("/v1/clocks/{}/breach-cause", id_of(item)), json!({ "cause": cause }))
+            });
+            for (desk, outcome) in
+                [(&lead, "answered"), (&lead, "upheld"), (&quality, "answered"), (&quality, "upheld")]
+            {
+                let body = json!({ "outcome": outcome, "words": "已协调答复 settled" });
+                self.each_item(
+                    desk,
+                    "/v1/escalations?open=true",
+                    |_| true,
+                    "escalation_closed",
+                    |item| (format!("/v1/escalations/{}/close", id_of(item)), body.clone()),
+                );
+            }
             self.each_item(
                 &lead,
                 "/v1/build-demands",
@@ -386,7 +428,7 @@ impl City {
         what: &str,
         request: impl Fn(&Value) -> (String, Value),
     ) {
-        if !self.office.has_route("GET", path) {
+        if !self.office.has_route("GET", path.split('?').next().unwrap_or(path)) {
             return;
         }
         let response = self.office.ask(desk, "GET", path, &Value::Null);
@@ -407,18 +449,16 @@ impl City {
         for item in list["items"].as_array().cloned().unwrap_or_default() {
             let path = format!("/v1/warnings/{}", id_of(&item));
             match item["state"].as_str() {
-                Some("raised") => {
-                    self.count("warning_raised");
-                    let body = json!({ "note": "checked against the weather 已核实" });
+                Some("draft") => {
+                    let body = json!({ "note": "已核实 looked into" });
                     let response = self.office.ask(quality, "POST", &format!("{path}/review"), &body);
                     self.note("warning_reviewed", &response);
-                    let body = json!({ "recipients": [recipient] });
-                    let response = self.office.ask(quality, "POST", &format!("{path}/publish"), &body);
-                    self.note("warning_published", &response);
-                }
-                Some("reviewed") => {
-                    let body = json!({ "recipients": [recipient] });
-                    let response = self.office.ask(quality, "POST", &format!("{path}/publish"), &body);
+                    let response = self.office.ask(
+                        quality,
+                        "POST",
+                        &format!("{path}/publish"),
+                        &json!({ "recipients": [recipient] }),
+                    );
                     self.note("warning_published", &response);
                 }
                 _ => {}
@@ -588,6 +628,13 @@ impl City {
         let response =
             self.office.ask(&format!("t1-{region}"), "POST", &format!("/v1/complaints/{id}/classify"), &body);
         let is_done = self.note(&format!("class {}", body["class"].as_str().unwrap_or_default()), &response);
+        if !is_done && self.office.has_route("POST", "/v1/complaints/{id}/comparison") {
+            // A repeat of one that was called satisfactory: the customer is asked first (R-INTAKE-3).
+            let body = json!({ "customer_agrees": self.dice.percent(50), "words": "已核对记录 compared" });
+            let path = format!("/v1/complaints/{id}/comparison");
+            let response = self.office.ask(&format!("agent-{region}"), "POST", &path, &body);
+            self.note("record_compared", &response);
+        }
         if is_done {
             match json_of(&response)["work_order_id"].as_str() {
                 Some(order) => {

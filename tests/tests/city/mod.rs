@@ -11,7 +11,8 @@ fn short(database: Database) {
     assert!(report.orders > 60, "{report:?}");
     assert!(report.figures.states["resolved"] > 40, "{report:?}");
     assert!(report.figures.syncs.0 > 0, "some orders are worked on with the real phone core");
-    assert!(report.events.0 == report.events.1, "a week later all is anchored: {:?}", report.events);
+    let unanchored = report.events.0 - report.events.1;
+    assert!(unanchored < 50, "but for the last hour all is anchored: {:?}", report.events);
     let refused: u64 = report.figures.refused.values().sum();
     assert!(refused * 10 < report.requests, "the rules refuse what people ordinarily do: {:?}", report.figures.refused);
 }
@@ -29,11 +30,11 @@ fn a_short_half_year_on_postgres() {
 }
 
 fn random_commands(database: Database, seed: u64) {
-    let steps = random::steps(seed, 260);
+    let steps = random::steps(seed, 320);
     match random::run(seed, database, &steps) {
         None => {}
         Some(Ok(tally)) => {
-            assert!(tally.done > 60, "hardly anything was possible: {tally:?}");
+            assert!(tally.done > 150, "hardly anything was possible: {tally:?}");
             assert!(tally.refused.values().sum::<u64>() > 10, "nothing was refused: {tally:?}");
             assert!(tally.states.len() > 3, "{tally:?}");
         }
