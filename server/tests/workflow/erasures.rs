@@ -29,7 +29,8 @@ fn numbers_are_known_in_the_forms_in_which_people_write_them() {
     ] {
         let mut known = known_of("", phone, "");
         let mut expected: Vec<String> = forms.into_iter().map(str::to_owned).collect();
-        (known.sort(), expected.sort());
+        known.sort();
+        expected.sort();
         // An eleven-digit landline number is grouped like a mobile one, too; more forms do no harm.
         expected.iter().for_each(|form| assert!(known.contains(form), "{phone}: {known:?} lacks {form}"));
     }

@@ -169,7 +169,7 @@ world_tests! {
         assert_eq!(answer["reviews"][0]["evidence_accepted_because"], "the handset was broken");
         let timeline = world.lead().work_order_timeline(order.0).unwrap();
         let event = timeline.iter().find(|event| event.action == "review_approve").unwrap();
-        assert_eq!(event.detail["facts"]["evidence_accepted_because"], "the handset was broken", "R-AUDIT-1");
+        assert_eq!(event.reason.as_deref(), Some("the handset was broken"), "R-AUDIT-1");
         assert_eq!(event.detail["facts"]["lacking_evidence"].as_array().unwrap().len(), 2);
     }
 

@@ -454,7 +454,7 @@ fn submitted(world: &World) -> WorkOrderId {
     let (mut tester, tester_id) = world.tester(&format!("walker-{}", id::<Uuid>().simple()));
     let order = world.order_dispatched(tester_id);
     tester.sync();
-    tester.work(order, 10);
+    tester.work(order, 20);
     tester.sync();
     order
 }
