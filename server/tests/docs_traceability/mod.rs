@@ -2,9 +2,9 @@
 //! of our Rust, and checked.
 //!
 //! `CALLOUT_BLESS=1` rewrites the file. What does not belong here: whether the rule is right (its own tests).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
