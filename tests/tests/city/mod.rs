@@ -34,7 +34,7 @@ fn random_commands(database: Database, seed: u64) {
     match random::run(seed, database, &steps) {
         None => {}
         Some(Ok(tally)) => {
-            assert!(tally.done > 150, "hardly anything was possible: {tally:?}");
+            assert!(tally.done > 100, "hardly anything was possible: {tally:?}");
             assert!(tally.refused.values().sum::<u64>() > 10, "nothing was refused: {tally:?}");
             assert!(tally.states.len() > 3, "{tally:?}");
         }

@@ -248,7 +248,7 @@ const PROBES: &[Probe] = &[
     ("POST", "/v1/major-cases", |world| ready(&world.lead(), "/v1/major-cases", &major(world))),
     ("PUT", "/v1/major-cases/{id}/team", |world| {
         let case = post(&world.lead(), "/v1/major-cases", major(world));
-        let body = json!({ "leader_id": world.lead().user_id, "members": [] });
+        let body = json!({ "leader_id": world.lead().user_id, "members": [{ "user_id": world.t1().user_id, "duty": "locate 定位" }] });
         ready(&world.lead(), format!("/v1/major-cases/{}/team", id_of(&case)), &body)
     }),
     ("POST", "/v1/major-cases/{id}/close", |world| {
@@ -293,6 +293,12 @@ const PROBES: &[Probe] = &[
         let quality = world.desk("quality_control");
         let list: Value = quality.get("/v1/review-meetings").unwrap();
         let meeting = list["items"].as_array().unwrap().iter().find(|item| item["state"] == "agenda_set").unwrap();
+        let open: Value = quality.get("/v1/build-demands").unwrap();
+        for demand in open["items"].as_array().unwrap() {
+            // What has its decision already refuses another one.
+            let path = format!("/v1/build-demands/{}/decision", demand["id"].as_str().unwrap());
+            quality.try_json("POST", &path, &json!({ "decision": "accept", "reason": "it grows" })).unwrap();
+        }
         let path = format!("/v1/review-meetings/{}/close", meeting["id"].as_str().unwrap());
         ready(&quality, path, &json!({ "minutes": "one site" }))
     }),
