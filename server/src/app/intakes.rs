@@ -6,6 +6,7 @@
 use super::App;
 use super::error::{AppError, AppResult};
 use crate::jobs::{INTAKE_BACKFILL, INTAKE_BACKFILL_SUBJECT};
+use crate::workflow::clocks::{ClockKind, ClockStanding};
 use crate::workflow::complaints::{
     ComplaintHandling, ComplaintRelation, IncomingComplaint, IntakeDecision, IntakePolicy, PastComplaint, PastStanding,
     complaint_handling,
@@ -103,9 +104,13 @@ impl App {
         Ok(policy)
     }
 
-    /// When the limit of a case ends; absent while no clock runs.
-    fn case_due_at(&self, order: Option<&WorkOrder>) -> Option<Timestamp> {
-        order.and_then(|order| order.due_at)
+    /// When the limit of a case ends: that of its handling, or of its tracking ticket; absent while no such clock runs, for instance
+    /// before it is classified or while it waits for the customer (R-LIMIT-1).
+    fn case_due_at(&self, tx: &mut Tx, lead: ComplaintId) -> AppResult<Option<Timestamp>> {
+        let limits = [ClockKind::Handling.as_str(), ClockKind::Tracking.as_str()];
+        let clocks = tx.clock_list_by_complaint(lead)?;
+        let running = clocks.iter().filter(|clock| clock.standing == ClockStanding::Running.as_str());
+        Ok(running.filter(|clock| limits.contains(&clock.kind.as_str())).map(|clock| clock.due_at).max())
     }
 
     /// When an order was returned as resolved last.
@@ -132,8 +137,8 @@ impl App {
                 | ComplaintState::InProgress
                 | ComplaintState::Linked
                 | ComplaintState::Contested,
-                order,
-            ) => PastStanding::Open { due_at: self.case_due_at(order) },
+                _,
+            ) => PastStanding::Open { due_at: self.case_due_at(tx, lead.id)? },
             (ComplaintState::Resolved, Some(order)) => {
                 let closed_at = self.resolved_at(tx, order)?.unwrap_or(lead.updated_at);
                 closed(closed_at, true, self.was_satisfied(tx, order)?)
@@ -141,7 +146,7 @@ impl App {
             (ComplaintState::Unresolved, Some(order)) => {
                 match tx.tracking_ticket_by_work_order(order.id)?.and_then(|ticket| ticket.closed_at) {
                     Some(closed_at) => closed(closed_at, true, self.was_satisfied(tx, order)?),
-                    None => PastStanding::Open { due_at: None },
+                    None => PastStanding::Open { due_at: self.case_due_at(tx, lead.id)? },
                 }
             }
             (

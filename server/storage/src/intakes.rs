@@ -70,8 +70,8 @@ pub struct Intake {
 }
 
 /// Rows and columns of squares of 0.01 degrees, about a kilometre: so many a turn of the Earth that no two squares share a number.
-const GRID_E6: i32 = 10_000;
-const GRID_COLUMNS: i64 = 1 << 17;
+pub(crate) const GRID_E6: i32 = 10_000;
+pub(crate) const GRID_COLUMNS: i64 = 1 << 17;
 
 /// The number of the square of 0.01 degrees in which a place lies.
 pub fn grid_cell(latitude_e6: i32, longitude_e6: i32) -> i64 {

@@ -3,7 +3,8 @@
 
 use crate::connection::{AnyConnection, Tx};
 use crate::error::StorageError;
-use callout_sync_protocol::ids::{DeviceId, RegionId, UserId};
+use crate::intakes::{GRID_COLUMNS, GRID_E6};
+use callout_sync_protocol::ids::{ComplaintId, DeviceId, RegionId, UserId};
 use callout_sync_protocol::time::Timestamp;
 use diesel::connection::SimpleConnection;
 use uuid::Uuid;
@@ -64,6 +65,11 @@ impl Dialect {
         if self.is_sqlite { format!("'{text}'") } else { format!("'{text}'::jsonb") }
     }
 
+    /// A customer of their own for each order.
+    fn customer(&self) -> &'static str {
+        if self.is_sqlite { "unhex(printf('%064x', i))" } else { "decode(lpad(to_hex(i), 64, '0'), 'hex')" }
+    }
+
     fn digest(&self) -> &'static str {
         if self.is_sqlite { "zeroblob(32)" } else { "decode(repeat('00', 32), 'hex')" }
     }
@@ -101,9 +107,17 @@ impl Dialect {
     }
 }
 
+/// The id of the complaint with a number of a made-up year.
+pub fn year_complaint_id(number: u64) -> ComplaintId {
+    ComplaintId(Uuid::from_u128((u128::from(COMPLAINTS) << 96) | u128::from(number)))
+}
+
+/// With what complaints' ids begin.
+const COMPLAINTS: u32 = 0x0197_0001;
+
 impl Tx {
-    /// Makes the orders from `from` to `until` (exclusive) of a year with all that belongs to them: complaint, order, visit, stage and
-    /// final reply, revisit. Nine in ten are closed, the rest are open.
+    /// Makes the orders from `from` to `until` (exclusive) of a year with all that belongs to them: complaint, intake, order, clock,
+    /// visit, stage and final reply, revisit. Nine in ten are closed, the rest are open.
     pub fn seed_year(&mut self, seed: &YearSeed, from: u64, until: u64) -> Result<(), StorageError> {
         let dialect = Dialect { is_sqlite: matches!(self.connection, AnyConnection::Sqlite(_)) };
         let numbers = dialect.numbers(seed, from, until);
@@ -111,13 +125,15 @@ impl Tx {
         let (received, visited, closed) =
             (dialect.instant("received"), dialect.instant("visited"), dialect.instant("closed"));
         let (complaint, order, test, stage, last, revisit) = (
-            dialect.id(0x0197_0001),
+            dialect.id(COMPLAINTS),
             dialect.id(0x0197_0002),
             dialect.id(0x0197_0003),
             dialect.id(0x0197_0004),
             dialect.id(0x0197_0005),
             dialect.id(0x0197_0006),
         );
+        let (clock, customer) = (dialect.id(0x0197_0007), dialect.customer());
+        let (due, empty) = (dialect.instant("received + 259200"), dialect.json("{}"));
         let (none, digest) = (dialect.json("[]"), dialect.digest());
         let symptom = "case dice % 5 when 0 then 'no_signal' when 1 then 'weak_signal' when 2 then 'call_drop' when 3 then 'slow_data' else 'no_data' end";
         let statements = [
@@ -157,6 +173,25 @@ impl Tx {
                  answered_at, answered_by, created_by, created_at)
                  {numbers} select {revisit}, {order}, null, 'confirmed', 'phone', null, {closed}, true, 4 + dice % 7, null, {closed},
                  {source}, tester_id, {closed} from o where dice % 10 <> 0"
+            ),
+            format!(
+                "insert into clocks (id, kind, complaint_id, work_order_id, region_id, utc_offset_minutes, measure, budget_micros, limit_key,
+                 is_major, standing, started_at, due_at, warn_at, warned_at, breached_at, breach_recorded_at, suggested_cause, breach_cause,
+                 breach_note, cause_named_by, cause_named_at, stopped_at, outcome, used_micros, time_by_stage, version)
+                 {numbers} select {clock}, 'handling', {complaint}, {order}, region_id, 480, 'working_days', 259200000000, 'quality', false,
+                 case when dice % 10 = 0 then 'running' else 'stopped' end, {received}, {due}, {due}, null,
+                 case when dice % 31 = 0 then {due} else null end, case when dice % 31 = 0 then {due} else null end, null,
+                 case when dice % 31 <> 0 then null when dice % 8 < 5 then 'waiting_for_branch' when dice % 8 < 7 then 'no_tester' else 'weather' end,
+                 null, null, null, case when dice % 10 = 0 then null else {closed} end, case when dice % 10 = 0 then null else 'met' end, 0,
+                 {empty}, 2 from o"
+            ),
+            format!(
+                "insert into intakes (complaint_id, first_contact_id, customer_digest, key_account_id, is_sensitive, is_disturbing,
+                 joint_customers, symptom, channel, received_at, latitude_e6, longitude_e6, grid_cell, relation, related_id, first_id,
+                 handled_under_id, handling, urgency, reasons, is_false_return, decided_by, decided_at, decision_reason, version)
+                 {numbers} select {complaint}, {source}, {customer}, null, false, false, 1, {symptom}, 'phone', {received}, lat, lon,
+                 (lat / {GRID_E6}) * {GRID_COLUMNS} + lon / {GRID_E6}, case when dice % 14 = 0 then 'repeat' else 'new' end, null, null, null,
+                 'work_order', 'normal', {none}, false, null, null, null, 1 from o"
             ),
         ];
         self.run(|c| match c {

@@ -119,6 +119,56 @@ world_tests! {
         assert_ne!(order_of(world, &corrected), order);
     }
 
+    /// R-INTAKE-3: a repeat beyond the limit of the open one goes straight to the manager.
+    fn a_repeat_beyond_the_limit_goes_to_the_manager(world) {
+        world.lead();
+        let service = world.customer_service();
+        let first = complain(world, &service, "13800000051", json!({}));
+        let order = order_of(world, &first);
+        world.clock.advance_seconds(86_400);
+        let inside = complain(world, &world.customer_service(), "13800000051", json!({}));
+        assert_eq!(relation(&inside), ("repeat", "tell_progress"));
+        // Three working days (R-LIMIT-1) are over, whatever stands between.
+        world.clock.advance_seconds(13 * 86_400);
+        let beyond = complain(world, &world.customer_service(), "13800000051", json!({}));
+        assert_eq!(relation(&beyond), ("repeat", "manager"));
+        assert!(reasons(&beyond).contains(&"beyond_limit"));
+        assert_eq!(beyond["intake"]["progress"]["work_order_id"], json!(order), "and hears of the progress");
+        let open = escalations(&world.lead(), "?level=manager&open=true");
+        assert_eq!((open.len(), open[0]["cause"]["word"].as_str()), (1, Some("beyond_limit")));
+        assert_eq!(open[0]["complaint_id"], beyond["id"]);
+    }
+
+    /// R-INTAKE-3: complaints from before intakes were kept are found by later ones, once the job has been through.
+    fn complaints_without_an_intake_get_one(world) {
+        use callout_storage::StorageError;
+        use callout_storage::complaints::{Complaint, ComplaintState};
+        use callout_storage::jobs::Job;
+        use callout_sync_protocol::ids::ComplaintId;
+        let service = world.customer_service();
+        let template = id_of(&complain(world, &service, "13800000061", json!({})));
+        let old = ComplaintId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0077));
+        world.storage.write("test", |tx| -> Result<(), StorageError> {
+            let known = tx.complaint_by_id(ComplaintId(template))?.unwrap();
+            tx.complaint_insert(&Complaint {
+                id: old,
+                reference: "OLD-1".to_owned(),
+                customer_phone: "13800000062".to_owned(),
+                state: ComplaintState::Received,
+                ..known
+            })?;
+            let now = world.clock.time();
+            tx.job_insert(&Job::new(Uuid::from_u128(5).into(), "intake_backfill", Uuid::from_u128(6), now, Value::Null, now))
+        }).unwrap();
+        let before = get(&service, &format!("/v1/complaints/{old}"));
+        assert_eq!(before["intake"], Value::Null);
+        world.run_due();
+        let after = get(&service, &format!("/v1/complaints/{old}"));
+        assert_eq!(relation(&after), ("new", "work_order"));
+        let again = complain(world, &service, "13800000062", json!({}));
+        assert_eq!((relation(&again).0, again["intake"]["related_id"].as_str()), ("repeat", Some(old.to_string().as_str())));
+    }
+
     /// R-INTAKE-3, R-ROUTE-4: a supplementary complaint brings what the open one lacks and presses it.
     fn a_supplementary_complaint_adds_its_facts(world) {
         let service = world.customer_service();

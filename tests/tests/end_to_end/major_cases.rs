@@ -79,6 +79,52 @@ world_tests! {
         assert_problem(&lead.try_json("POST", &format!("{path}/close"), &json!({ "words": "x" })).unwrap(), ProblemType::IllegalTransition);
     }
 
+    /// R-CLASS-2: those answerable are told again each day until it ends, once a day however often the jobs run.
+    fn a_major_complaint_is_told_again_each_day(world) {
+        (world.lead(), world.t1());
+        let complaint = complain(world, &world.customer_service(), "13800000071", with(north(0.0), json!({ "joint_customers": 5 })));
+        let still_open = || notices(&world.lead()).iter().filter(|kind| *kind == "major_still_open").count();
+        world.run_due();
+        assert_eq!(still_open(), 0);
+        for day in 1..=2 {
+            world.clock.advance_seconds(86_400);
+            world.run_due();
+            world.run_due();
+            assert_eq!(still_open(), day);
+        }
+        world.t1().complaint_answer_business(id_of(&complaint), "a tariff matter").unwrap();
+        assert!(notices(&world.lead()).contains(&"major_ended".to_owned()));
+        world.clock.advance_seconds(86_400);
+        world.run_due();
+        assert_eq!(still_open(), 2);
+    }
+
+    /// R-INTAKE-7: the cells that an approved test measured are found by later complaints.
+    fn measured_cells_find_later_complaints(world) {
+        let (mut tester, tester_id) = world.tester("tester-1");
+        let order = world.order_dispatched(tester_id);
+        tester.sync();
+        tester.work(order, 50);
+        tester.sync();
+        let lead = world.lead();
+        let complaint_id = get(&lead, &format!("/v1/work-orders/{order}"))["complaint_id"].as_str().unwrap().to_owned();
+        lead.field_test_approve(world.field_test(order).id, "parameters", "watch", "optimise").unwrap();
+        let cells = || world.storage.read("test", |tx| tx.complaint_cells_list(complaint_id.parse().unwrap())).unwrap();
+        assert!(cells().is_empty(), "the blocks are opened by a job");
+        world.run_due();
+        let cells = cells();
+        assert!(!cells.is_empty());
+        // Elsewhere, another symptom, another customer: nothing but the cell in common.
+        let later = complain(world, &world.customer_service(), "13800000072", with(north(60_000.0), json!({
+            "symptom": "slow_data", "serving_cell": cells[0],
+        })));
+        let similar = get(&world.t1(), &format!("/v1/complaints/{}/similar", id_of(&later)));
+        let items = similar["items"].as_array().unwrap();
+        assert_eq!(items.len(), 1);
+        assert_eq!((items[0]["complaint_id"].as_str(), items[0]["same_cell"].as_bool()), (Some(complaint_id.as_str()), Some(true)));
+        assert_eq!(items[0]["ending"]["cure"], "watch");
+    }
+
     /// R-CLASS-1: returned falsely several times, taken again, and disturbing business.
     fn a_complaint_handled_in_vain_and_still_rising_is_a_major_one(world) {
         let policy = json!({ "document": { "major_failed_handlings": 2 }, "reason": "a strict year" });

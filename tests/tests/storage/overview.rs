@@ -7,6 +7,7 @@ use callout_storage::complaints::{ComplaintClass, ComplaintState};
 use callout_storage::jobs::Job;
 use callout_storage::kpi_cells::{KpiCause, KpiCell, KpiGroup, KpiSelection, KpiSums};
 use callout_storage::kpi_facts::KpiFact;
+use callout_storage::seeding::{YearRegion, YearSeed, year_complaint_id};
 use callout_storage::site_outages::SiteOutage;
 use callout_storage::sites::{Site, SiteFilter};
 use callout_storage::supervision_entries::SupervisionEntry;
@@ -26,6 +27,7 @@ on_both_databases!(
     facts_replace_each_other_and_know_their_sources,
     sums_are_grouped_by_whatever_is_asked,
     a_recurring_job_stays_one_row,
+    a_year_is_made_in_one_go,
 );
 
 fn site(number: u64, region_id: Option<RegionId>) -> Site {
@@ -474,4 +476,44 @@ fn a_recurring_job_stays_one_row(storage: &Storage) {
         assert!(!write(storage, |tx| tx.job_repeat(job.id, "me", at(0))), "the lease is given back");
     }
     assert_eq!(read(storage, |tx| tx.job_list_by_subject(Uuid::nil())).len(), 1);
+}
+
+/// What `bench overview` measures on.
+fn a_year_is_made_in_one_go(storage: &Storage) {
+    let world = world(storage);
+    let seed = YearSeed {
+        regions: vec![YearRegion {
+            id: world.region.id,
+            corner_e6: (30_000_000, 114_000_000),
+            testers: vec![world.tester.id, world.other_tester.id],
+        }],
+        source_id: world.tester.id,
+        device_id: world.device.id,
+        from: at(0),
+        orders: 100,
+    };
+    write(storage, |tx| {
+        tx.seed_year(&seed, 0, 60)?;
+        tx.seed_year(&seed, 60, 100)?;
+        tx.analyze()
+    });
+    let ids: Vec<ComplaintId> = (0..100).map(year_complaint_id).collect();
+    let sources = read(storage, |tx| tx.kpi_source_list(&ids));
+    assert_eq!(sources.len(), 100);
+    for source in &sources {
+        let order = source.order.as_ref().unwrap();
+        let is_closed = source.state == ComplaintState::Resolved;
+        assert_eq!(
+            (order.visits.len(), order.revisits.len(), source.replies.len()),
+            (1, is_closed.into(), 1 + usize::from(is_closed))
+        );
+        assert!([world.tester.id, world.other_tester.id].contains(&order.visits[0].0));
+        assert!(source.handling.is_some());
+    }
+    assert!((70..100).contains(&sources.iter().filter(|source| source.state == ComplaintState::Resolved).count()));
+    // Received at whole seconds, the first one within the second in which the year begins.
+    let since = at(0).plus_seconds(-1);
+    let located = read(storage, |tx| tx.complaint_list_located(world.region.id, since));
+    assert_eq!(located.iter().filter(|found| ids.contains(&found.id)).count(), 100);
+    assert!(read(storage, |tx| tx.intake_by_complaint(ids[99])).unwrap().grid_cell.is_some());
 }

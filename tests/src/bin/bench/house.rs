@@ -142,9 +142,13 @@ impl House {
         self.store.storage().unwrap()
     }
 
-    /// A new user of all regions, signed in.
-    pub fn desk(&self, role: &str) -> Desk {
+    /// A new user of all regions, called by the role.
+    pub fn user(&self, role: &str) {
         self.admin.user_create(role, PASSWORD, &[role], None).unwrap();
+    }
+
+    /// Signs that user in; a sign-in does not outlast a long preparation.
+    pub fn desk(&self, role: &str) -> Desk {
         Desk::sign_in(&self.http, role, PASSWORD).unwrap()
     }
 

@@ -6,7 +6,7 @@ use callout_cli::desk::Desk;
 use callout_server::app::{App, AppConfig};
 use callout_server::env::Env;
 use callout_server::workflow::calendar::Day;
-use callout_storage::seeding::{YearRegion, YearSeed};
+use callout_storage::seeding::{YearRegion, YearSeed, year_complaint_id};
 use callout_storage::users::{Role, User};
 use callout_storage::{Storage, StorageError};
 use callout_sync_protocol::ids::{DeviceId, RegionId, UserId};
@@ -99,6 +99,7 @@ fn ask(desk: &Desk, path: &str) -> Value {
 pub fn measure(house: &House, orders: u64) -> Value {
     let storage = house.storage();
     let regions = regions(house, &storage);
+    house.user("quality_control");
     let admin = house.admin();
     let from = now().plus_seconds(-365 * 86_400);
     let seed = YearSeed {
@@ -156,6 +157,8 @@ pub fn measure(house: &House, orders: u64) -> Value {
         ("work_orders_newest", "/v1/work-orders?limit=50".to_owned()),
         ("work_orders_approved", "/v1/work-orders?limit=50&state=approved".to_owned()),
         ("complaints_newest", "/v1/complaints?limit=50".to_owned()),
+        ("similar_complaints", format!("/v1/complaints/{}/similar", year_complaint_id(orders - 1))),
+        ("clocks", "/v1/clocks?limit=50".to_owned()),
     ] {
         answers[what] = ask(&qc, &path);
         eprintln!("  {what}: {}", answers[what]);
