@@ -5,7 +5,7 @@
 
 use super::App;
 use super::access::Caller;
-use super::error::AppResult;
+use super::error::{AppError, AppResult};
 use super::work_orders::WorkOrderSeen;
 use crate::workflow::appointments::ArrivalVerdict;
 use crate::workflow::contacts::{ContactPolicy, contact_check};
@@ -94,10 +94,16 @@ impl App {
         })
     }
 
-    /// The words to begin and end a talk with a customer of a region (R-CONTACT-2).
+    /// The words to begin and end a talk with a customer of a region of the caller's (R-CONTACT-2).
+    ///
+    /// # Errors
+    /// `not-found` for another region.
     pub fn contact_words(&self, caller: &Caller, region_id: Option<RegionId>) -> AppResult<ContactWords> {
         self.storage.read("contact_words", |tx| {
-            self.caller_scope(tx, caller)?;
+            let scope = self.caller_scope(tx, caller)?;
+            if region_id.is_some_and(|region_id| !scope.contains(Some(region_id))) {
+                return Err(AppError::not_found("region"));
+            }
             self.policy(tx, region_id)
         })
     }

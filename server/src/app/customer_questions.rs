@@ -13,18 +13,21 @@ use callout_sync_protocol::ids::WorkOrderId;
 use serde_json::{Value, json};
 
 impl App {
-    /// Asks the customer.
+    /// Asks the customer, not in the hours of rest (R-CONTACT-1) nor in words that no customer should hear (R-CONTACT-2).
     ///
     /// # Errors
-    /// `illegal-transition` while the order is with its tester, handed over, awaits a revisit or has ended.
+    /// `illegal-transition` while the order is with its tester, handed over, awaits a revisit or has ended; `customer-rest-hours` without
+    /// an emergency's reason; `invalid-field` that names the words.
     pub fn work_order_ask_customer(
         &self,
         caller: &Caller,
         id: WorkOrderId,
         question: &str,
+        emergency_reason: Option<&str>,
     ) -> AppResult<WorkOrderSeen> {
         self.storage.write("work_order_ask_customer", |tx| {
             let mut order = self.work_order_for(tx, caller, id)?;
+            let is_emergency = self.contact_allowed(tx, &order, emergency_reason)?;
             let facts = self.work_order_facts(tx, &order)?;
             let asked = CustomerQuestion {
                 id: self.env.id(),
@@ -37,7 +40,8 @@ impl App {
                 answered_at: None,
             };
             let command = WorkOrderCommand::AskCustomer { question: question.to_owned() };
-            let detail = json!({ "question_id": asked.id });
+            let reason = emergency_reason.filter(|_| is_emergency).map(str::trim);
+            let detail = json!({ "question_id": asked.id, "is_emergency": is_emergency, "reason": reason });
             self.work_order_command(tx, Some(caller), &mut order, &command, &facts, detail)?;
             tx.customer_question_insert(&asked)?;
             self.work_order_seen(tx, caller, order)

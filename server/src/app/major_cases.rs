@@ -8,21 +8,21 @@ use super::App;
 use super::access::{Caller, Role};
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
+use super::notices::NoticeAbout;
 use crate::jobs::MAJOR_REMIND;
 use crate::workflow::complaints::{
     ComplaintWeight, IntakePolicy, MajorReason, MajorTeam, major_reasons, major_team_check,
 };
-use crate::workflow::intakes::{NoticeKind, box_around, complaints_apart_m};
+use crate::workflow::intakes::{box_around, complaints_apart_m};
+use crate::workflow::notices::NoticeKind;
 use crate::workflow::required_text;
 use crate::workflow::work_orders::WorkOrderCommand;
 use callout_storage::complaints::{Complaint, ComplaintState};
 use callout_storage::intakes::{Intake, grid_cells_around};
 use callout_storage::major_cases::{MAJOR_CASE_ENDED, MAJOR_CASE_OPEN, MajorCase, MajorCaseMember};
-use callout_storage::notices::Notice;
 use callout_storage::{Page, Tx};
-use callout_sync_protocol::ids::{ComplaintId, MajorCaseId, NoticeId, UserId};
+use callout_sync_protocol::ids::{ComplaintId, MajorCaseId, UserId};
 use callout_sync_protocol::problem::ProblemType;
-use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::Urgency;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -217,16 +217,8 @@ impl App {
 
     fn major_notify(&self, tx: &mut Tx, case: &MajorCase, kind: NoticeKind, detail: Value) -> AppResult<()> {
         for recipient_id in self.major_answerable(tx, case)? {
-            tx.notice_insert(&Notice {
-                id: self.env.id(),
-                recipient_id,
-                kind: kind.as_str().to_owned(),
-                complaint_id: case.complaint_id,
-                major_case_id: Some(case.id),
-                detail: detail.clone(),
-                created_at: self.env.now(),
-                read_at: None,
-            })?;
+            let about = NoticeAbout::MajorCase { id: case.id, complaint_id: case.complaint_id };
+            self.notice_tell(tx, recipient_id, kind, about, detail.clone())?;
         }
         Ok(())
     }
@@ -425,23 +417,6 @@ impl App {
             let scope = self.caller_scope(tx, caller)?;
             let cases = tx.major_case_list(&scope, is_open, &page)?;
             cases.into_iter().map(|case| self.major_case_seen(tx, case)).collect()
-        })
-    }
-
-    /// The caller's own notices, newest first.
-    pub fn notice_list(&self, caller: &Caller, unread_only: bool, page: Page<NoticeId>) -> AppResult<Vec<Notice>> {
-        self.storage.read("notice_list", |tx| {
-            self.caller_scope(tx, caller)?;
-            Ok(tx.notice_list(caller.user_id, unread_only, &page)?)
-        })
-    }
-
-    /// The caller has read a notice.
-    pub fn notice_read(&self, caller: &Caller, id: NoticeId) -> AppResult<()> {
-        let now: Timestamp = self.env.now();
-        self.storage.write("notice_read", |tx| {
-            self.caller_scope(tx, caller)?;
-            if tx.notice_read(id, caller.user_id, now)? { Ok(()) } else { Err(AppError::not_found("notice")) }
         })
     }
 }

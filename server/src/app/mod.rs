@@ -32,6 +32,7 @@ mod kpi_facts;
 pub mod kpis;
 pub mod ladder_steps;
 pub mod major_cases;
+mod notices;
 pub mod passwords;
 pub mod photos;
 pub mod policies;

@@ -6,7 +6,9 @@ use super::App;
 use super::access::{Action, Caller, RoleSet};
 use super::error::{AppError, AppResult};
 use super::events::{EventDraft, Subject};
+use super::notices::NoticeAbout;
 use crate::workflow::calendar::Day;
+use crate::workflow::notices::NoticeKind;
 use crate::workflow::warnings::{
     WarningCommand, WarningEffect, WarningLevel, WarningPolicy, WarningState, warning_base, warning_level,
     warning_transition,
@@ -147,10 +149,28 @@ impl App {
         tx.warning_update(warning)?;
         let Some(action) = action else { return Ok(()) };
         let told = effects.contains(&WarningEffect::RecoveryTold).then(|| warning.recipients.clone());
+        if told.is_some() {
+            self.warning_tell(tx, warning, NoticeKind::WarningRecovered)?;
+        }
         let draft = EventDraft::new(Subject::Warning(warning.id), action).detail(json!({
             "level": warning.level, "complaint_count": warning.complaint_count, "recipients": told,
         }));
         self.event_append(tx, draft)
+    }
+
+    /// Leaves each recipient a notice with what the warning says, so that a reader needs nothing else to act.
+    fn warning_tell(&self, tx: &mut Tx, warning: &Warning, kind: NoticeKind) -> AppResult<()> {
+        let detail = json!({
+            "region_id": warning.region_id, "symptom": warning.symptom, "level": warning.level,
+            "complaint_count": warning.complaint_count, "peak_count": warning.peak_count,
+            "window_from": warning.window_from, "window_until": warning.window_until,
+        });
+        for recipient in &warning.recipients {
+            // Written by `warning_publish`, which took ids.
+            let recipient: UserId = recipient.parse().map_err(AppError::internal)?;
+            self.notice_tell(tx, recipient, kind, NoticeAbout::Warning(warning.id), detail.clone())?;
+        }
+        Ok(())
     }
 
     fn warning_command(
@@ -219,6 +239,7 @@ impl App {
             warning.published_by = Some(caller.user_id);
             warning.published_at = Some(warning.updated_at);
             warning.recipients.clone_from(&names);
+            self.warning_tell(tx, warning, NoticeKind::WarningPublished)?;
             Ok(json!({ "recipients": names }))
         })
     }

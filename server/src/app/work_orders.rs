@@ -248,13 +248,12 @@ impl App {
                 policy.checks_junior_dispatch = self.policy::<DispatchPolicy>(tx, region_id)?.checks_junior_dispatch;
             }
             C::SetAppointment(_) => policy.appointments = self.policy(tx, region_id)?,
-            C::StageReply(_) | C::FinalReplyUnresolved(_) => {
+            C::AskCustomer { .. } | C::StageReply(_) | C::FinalReplyUnresolved(_) => {
                 policy.forbidden_expressions = self.policy(tx, region_id)?
             }
             C::RevisitAnswered(_) => policy.revisit = self.policy(tx, region_id)?,
             C::ComplainedAgain => policy.false_return = self.policy(tx, region_id)?,
             C::Locate(_)
-            | C::AskCustomer { .. }
             | C::CustomerAnswered { .. }
             | C::Withdraw { .. }
             | C::Chase { .. }

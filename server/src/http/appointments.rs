@@ -158,7 +158,10 @@ async fn arrival_list(app: web::Data<App>, caller: Caller, id: web::Path<WorkOrd
 }
 
 /// The words to begin and end a talk with a customer (R-CONTACT-2).
-#[utoipa::path(get, path = "/v1/contact-words", tag = "work orders", params(ContactWordsQuery), responses((status = 200, body = ContactWordsView)))]
+#[utoipa::path(get, path = "/v1/contact-words", tag = "work orders", params(ContactWordsQuery), responses(
+    (status = 200, body = ContactWordsView),
+    (status = 404, body = Problem),
+))]
 async fn contact_words(
     app: web::Data<App>,
     caller: Caller,

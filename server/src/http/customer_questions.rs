@@ -31,6 +31,8 @@ pub struct Api;
 pub struct AskCustomerBody {
     /// The question.
     question: String,
+    /// Why the customer is asked in the hours of rest; required then (R-CONTACT-1).
+    emergency_reason: Option<String>,
 }
 
 /// What the customer said.
@@ -97,7 +99,7 @@ async fn customer_question_list(
 #[utoipa::path(post, path = "/v1/work-orders/{id}/ask-customer", tag = "work orders", params(("id" = WorkOrderId, Path)), request_body = AskCustomerBody, responses(
     (status = 200, body = WorkOrderBody),
     (status = 404, body = Problem),
-    (status = 409, description = "The order is with its tester, handed over, awaits a revisit or has ended", body = Problem),
+    (status = 409, description = "The order is with its tester, handed over, awaits a revisit or has ended; or the customer is to be left in peace now (customer-rest-hours)", body = Problem),
     (status = 422, body = Problem),
 ))]
 async fn work_order_ask_customer(
@@ -106,7 +108,9 @@ async fn work_order_ask_customer(
     id: web::Path<WorkOrderId>,
     body: web::Json<AskCustomerBody>,
 ) -> AppResult<HttpResponse> {
-    let seen = blocking(move || app.work_order_ask_customer(&caller, *id, &body.question)).await?;
+    let AskCustomerBody { question, emergency_reason } = body.into_inner();
+    let seen =
+        blocking(move || app.work_order_ask_customer(&caller, *id, &question, emergency_reason.as_deref())).await?;
     Ok(HttpResponse::Ok().json(work_order_body(seen)))
 }
 

@@ -1,4 +1,5 @@
-//! A user's own notices: what those answerable for a major complaint must see until it ends (R-CLASS-2).
+//! A user's own notices: what those answerable for a major complaint must see until it ends (R-CLASS-2), early warnings let out to
+//! the user, and that they are over (R-WARN-1).
 
 use super::blocking;
 use super::intakes::{NamedWord, named};
@@ -8,10 +9,10 @@ use super::routes::routes;
 use crate::app::App;
 use crate::app::access::Caller;
 use crate::app::error::AppResult;
-use crate::workflow::intakes::NoticeKind;
+use crate::workflow::notices::NoticeKind;
 use actix_web::{HttpResponse, web};
 use callout_storage::notices::Notice;
-use callout_sync_protocol::ids::{ComplaintId, MajorCaseId, NoticeId};
+use callout_sync_protocol::ids::{ComplaintId, MajorCaseId, NoticeId, WarningId};
 use callout_sync_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,10 +35,12 @@ pub struct NoticeView {
     id: NoticeId,
     /// Of what.
     kind: NamedWord,
-    /// About which complaint.
-    complaint_id: ComplaintId,
-    /// About which major complaint.
+    /// About which complaint, if it is about one.
+    complaint_id: Option<ComplaintId>,
+    /// About which major complaint, if it is about one.
     major_case_id: Option<MajorCaseId>,
+    /// About which early warning, if it is about one.
+    warning_id: Option<WarningId>,
     /// The facts.
     #[schema(value_type = Object)]
     detail: Value,
@@ -74,6 +77,7 @@ fn view(notice: Notice) -> NoticeView {
         kind: named(notice.kind, NoticeKind::name_zh),
         complaint_id: notice.complaint_id,
         major_case_id: notice.major_case_id,
+        warning_id: notice.warning_id,
         detail: notice.detail,
         created_at: notice.created_at,
         read_at: notice.read_at,

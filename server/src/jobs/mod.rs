@@ -33,7 +33,7 @@ pub const SERVING_CELLS: &str = "serving_cells";
 pub const INTAKE_BACKFILL: &str = "intake_backfill";
 /// What the back-fill's jobs are about: it is one.
 pub(crate) const INTAKE_BACKFILL_SUBJECT: Uuid = Uuid::from_u128(0x1_0004);
-/// Tombstones, ended refresh tokens and abandoned uploads go.
+/// Tombstones, ended refresh tokens, jobs done long ago and abandoned uploads go.
 pub const HOUSEKEEPING: &str = "housekeeping";
 /// What happened since the last anchor gets its own (R-AUDIT-1).
 pub const AUDIT_ANCHOR: &str = "audit_anchor";
@@ -66,6 +66,8 @@ const BATCH: u32 = 20;
 const MAX_ATTEMPTS: i64 = 12;
 /// How often housekeeping comes round.
 const HOUSEKEEPING_SECONDS: i64 = 3_600;
+/// For how long a job that was done is kept, for whoever asks what happened.
+const FINISHED_JOB_SECONDS: i64 = 30 * 86_400;
 /// How often clusters are found and complaint types counted anew.
 const OVERVIEW_SECONDS: i64 = 900;
 /// How often marked complaints are counted; who reads figures counts, too.
@@ -308,6 +310,7 @@ impl Jobs {
             app.storage.write("housekeep", |tx| {
                 tx.feed_compact(now.plus_seconds(-TOMBSTONE_SECONDS))?;
                 tx.refresh_token_delete_expired(now)?;
+                tx.job_delete_finished(now.plus_seconds(-FINISHED_JOB_SECONDS))?;
                 Ok(())
             })
         })

@@ -41,22 +41,6 @@ named_enum! {
     }
 }
 
-named_enum! {
-    /// What those answerable for a major complaint are told (R-CLASS-2).
-    NoticeKind {
-        /// A complaint became a major one.
-        MajorOpened = "major_opened" / "列为重大升级投诉",
-        /// Its team was named.
-        MajorTeamNamed = "major_team_named" / "已组建临时小组",
-        /// Its order moved on.
-        MajorMoved = "major_moved" / "重大投诉有进展",
-        /// It is still open.
-        MajorStillOpen = "major_still_open" / "重大投诉尚未结束",
-        /// It has ended.
-        MajorEnded = "major_ended" / "重大投诉已结束",
-    }
-}
-
 /// The reasons for a relation that [`complaint_relation`](crate::workflow::complaints::complaint_relation) found.
 pub fn relation_reasons(
     incoming: &IncomingComplaint,

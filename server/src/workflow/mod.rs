@@ -74,6 +74,7 @@ pub mod kpis;
 pub mod ladder;
 pub mod ladder_defaults;
 pub mod limits;
+pub mod notices;
 pub mod places;
 pub mod policies;
 pub mod regions;

@@ -233,6 +233,16 @@ impl Tx {
         })
     }
 
+    /// Removes jobs that were done or cancelled before an instant; those that were given up stay, with their errors. Returns how many.
+    pub fn job_delete_finished(&mut self, before: Timestamp) -> Result<usize, StorageError> {
+        self.run(|c| {
+            diesel::delete(
+                jobs::table.filter(jobs::finished_at.lt(bind(&Some(before)))).filter(jobs::last_error.is_null()),
+            )
+            .execute(c)
+        })
+    }
+
     /// A subject's jobs, done or not, in the order in which they are due, at most 500.
     pub fn job_list_by_subject(&mut self, subject_id: Uuid) -> Result<Vec<Job>, StorageError> {
         self.run(|c| {

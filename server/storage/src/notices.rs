@@ -1,11 +1,11 @@
-//! Notices: what a desk must see, kept until it was read and after (R-CLASS-2). What does not belong here: who is told what (`app`).
+//! Notices: what a desk must see, kept until it was read and after (R-CLASS-2, R-WARN-1). What does not belong here: who is told what (`app`).
 
 use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::names::{Page, keyset};
 use crate::schema::notices;
 use crate::sql_types::{bind, row_values};
-use callout_sync_protocol::ids::{ComplaintId, MajorCaseId, NoticeId, UserId};
+use callout_sync_protocol::ids::{ComplaintId, MajorCaseId, NoticeId, UserId, WarningId};
 use callout_sync_protocol::time::Timestamp;
 use diesel::prelude::*;
 
@@ -18,8 +18,8 @@ pub struct Notice {
     pub recipient_id: UserId,
     /// Of what, in the word of the rules (`major_opened` …).
     pub kind: String,
-    /// About which complaint.
-    pub complaint_id: ComplaintId,
+    /// About which complaint, if it is about one.
+    pub complaint_id: Option<ComplaintId>,
     /// About which major complaint, if it is about one.
     pub major_case_id: Option<MajorCaseId>,
     /// The facts; never personal data.
@@ -28,6 +28,8 @@ pub struct Notice {
     pub created_at: Timestamp,
     /// When it was read.
     pub read_at: Option<Timestamp>,
+    /// About which early warning, if it is about one.
+    pub warning_id: Option<WarningId>,
 }
 
 impl Tx {
@@ -45,7 +47,8 @@ impl Tx {
                     major_case_id,
                     detail,
                     created_at,
-                    read_at
+                    read_at,
+                    warning_id
                 ))
                 .execute(c)
         })?;

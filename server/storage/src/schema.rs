@@ -237,11 +237,12 @@ diesel::table! {
         id -> Id,
         recipient_id -> Id,
         kind -> Words,
-        complaint_id -> Id,
+        complaint_id -> Nullable<Id>,
         major_case_id -> Nullable<Id>,
         detail -> Json,
         created_at -> Instant,
         read_at -> Nullable<Instant>,
+        warning_id -> Nullable<Id>,
     }
 }
 

@@ -201,12 +201,21 @@ world_tests! {
         }
         let published: Value = qc.post(&path("publish"), &publish).unwrap();
         assert_eq!((&published["state"], &published["recipients"]), (&json!("published"), &json!([lead.user_id])));
+        let told = |kinds: &[&str]| {
+            let notices = items(&world.lead(), "/v1/notices");
+            assert_eq!(notices.iter().map(|notice| notice["kind"]["word"].as_str().unwrap()).collect::<Vec<_>>(), kinds);
+            assert!(notices.iter().all(|notice| notice["warning_id"] == warning["id"] && notice["complaint_id"].is_null()));
+            assert_eq!((&notices[0]["detail"]["symptom"], &notices[0]["detail"]["peak_count"]), (&json!("slow_data"), &json!(6)));
+        };
+        told(&["warning_published"]);
+        assert!(items(&world.desk("quality_control"), "/v1/notices").is_empty(), "only the recipients");
         // Counting again changes nothing but the count.
         hours_pass(world, 1);
         assert_eq!(items(&world.lead(), "/v1/warnings?state=published").len(), 1);
         hours_pass(world, 30);
         let over = items(&world.lead(), "/v1/warnings");
         assert_eq!((over.len(), &over[0]["state"]), (1, &json!("recovered")));
+        told(&["warning_recovered", "warning_published"]);
         assert!(items(&world.foreign_desk("regional_lead"), "/v1/warnings").is_empty());
         // By time, place and type.
         let report = items(&world.lead(), "/v1/warnings/report?from=2026-11-01&until=2026-11-30");

@@ -169,6 +169,25 @@ world_tests! {
         assert_eq!(rejected(&results[0]).problem, ProblemType::CustomerRestHours);
     }
 
+    /// R-CONTACT-1, R-CONTACT-2: a desk's question reaches the customer neither at noon nor in words that no customer should hear.
+    fn customers_are_asked_politely_and_not_at_noon(world) {
+        administrator(world);
+        world.lead();
+        world.t1();
+        let order = world.order_located();
+        let path = format!("/v1/work-orders/{order}/ask-customer");
+        let rude = world.t1().try_json("POST", &path, &json!({ "question": "这不归我们管，您住几号楼？" })).unwrap();
+        assert_problem(&rude, ProblemType::InvalidField);
+        world.clock.set(at("2026-11-23T04:30:00Z"));
+        let mut asked = json!({ "question": "您住几号楼？" });
+        assert_problem(&world.t1().try_json("POST", &path, &asked).unwrap(), ProblemType::CustomerRestHours);
+        assert_eq!(world.t1().get::<Value>(&format!("/v1/work-orders/{order}/customer-questions")).unwrap()["items"], json!([]));
+        asked["emergency_reason"] = json!("独居老人失联");
+        done(&world.t1(), "POST", &path, &asked);
+        let told = world.lead().send("GET", &format!("/v1/work-orders/{order}/timeline"), &[], &[]).unwrap().text();
+        assert!(told.contains("独居老人失联"), "the reason is on record: {told}");
+    }
+
     /// R-CONTACT-1, R-REVISIT-1: nobody is called for a revisit in the hours of rest, but in an emergency.
     fn nobody_is_called_at_noon(world) {
         let order = world.order_located();

@@ -289,11 +289,12 @@ fn notices_are_each_users_own(storage: &Storage) {
         id: id(number),
         recipient_id,
         kind: "major_opened".to_owned(),
-        complaint_id: world.complaint.id,
+        complaint_id: Some(world.complaint.id),
         major_case_id: None,
         detail: json!({ "reasons": ["joint"] }),
         created_at: at(number as i64),
         read_at: None,
+        warning_id: None,
     };
     let (mut first, second) = (notice(50, world.tester.id), notice(51, world.tester.id));
     write(storage, |tx| {

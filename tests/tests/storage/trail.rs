@@ -136,6 +136,12 @@ fn jobs_fail_and_come_back(storage: &Storage) {
     assert!(write(storage, |tx| tx.job_fail(id(102), "a", "for good", None, at(61))));
     assert_eq!(claim(999, 9999, "a"), [], "given up");
     assert_eq!(write(storage, |tx| tx.job_delete("other", subject)), 0);
-    assert_eq!(write(storage, |tx| tx.job_delete("warn", subject)), 3, "done or not");
+    let left = || read(storage, |tx| tx.job_list_by_subject(subject)).iter().map(|job| job.id).collect::<Vec<JobId>>();
+    assert_eq!(write(storage, |tx| tx.job_delete_finished(at(42))), 1, "done at 41");
+    assert_eq!(left(), [id(101), id(102)]);
+    assert_eq!(write(storage, |tx| tx.job_delete_finished(at(999))), 1, "what was given up stays, with its error");
+    assert_eq!(left(), [id(102)]);
+    write(storage, |tx| tx.job_insert(&job(103, 60)));
+    assert_eq!(write(storage, |tx| tx.job_delete("warn", subject)), 2, "done or not");
     assert!(read(storage, |tx| tx.job_list_by_subject(subject)).is_empty());
 }

@@ -4,7 +4,7 @@ use super::{WorkOrderCommand, WorkOrderEffect, WorkOrderFacts, WorkOrderPolicy, 
 use crate::workflow::appointments::appointment_check;
 use crate::workflow::handoffs::HandoffOutcome;
 use crate::workflow::places::place_check;
-use crate::workflow::replies::{ReplyKind, reply_check};
+use crate::workflow::replies::{ReplyKind, customer_text_check, reply_check};
 use crate::workflow::reviews::review_plan_check;
 use crate::workflow::revisits::{revisit_answer_check, revisit_needs_follow_up};
 use crate::workflow::{refuse, required_text, required_texts};
@@ -82,6 +82,7 @@ pub fn work_order_transition(
             // While the field works on it, the tester talks with the customer; a desk's question pauses nothing then.
             S::Received | S::Located | S::Approved | S::HandoffAnswered => {
                 required_text("question", question)?;
+                customer_text_check("question", question, &policy.forbidden_expressions)?;
                 let pause = (!facts.waits_for_customer).then_some(E::ClockPaused);
                 to(state, std::iter::once(E::CustomerAsked).chain(pause).collect())
             }

@@ -1,0 +1,6 @@
+-- Notices about early warnings too, not only about complaints (R-WARN-1).
+alter table notices alter column complaint_id drop not null;
+alter table notices add column warning_id uuid references warnings (id);
+
+-- Jobs that were done are kept for a while; housekeeping finds those that are over.
+create index jobs_finished_at on jobs (finished_at) where finished_at is not null;
