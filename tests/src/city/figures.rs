@@ -1,4 +1,4 @@
-//! What a half-year came to, in both languages: the server's own report where it has one, and what the driver counted.
+//! What a half-year came to, in both languages: the server's own report, and what the driver counted.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,14 +35,14 @@ pub struct Figures {
     pub handling_hours: Vec<f64>,
     /// Visits with the real phone core, and with light phones.
     pub syncs: (u64, u64),
-    /// The server's report by region, where it has one.
-    pub report: Option<Value>,
-    /// The causes of overdue orders, where the server tells them.
-    pub causes: Option<Value>,
-    /// Warnings, where the server raises them.
-    pub warnings: Option<u64>,
-    /// Entries that the supervision list ever had, where there is one.
-    pub supervised: Option<u64>,
+    /// The server's report by region.
+    pub report: Value,
+    /// The causes of overdue orders.
+    pub causes: Value,
+    /// Warnings, of all states.
+    pub warnings: u64,
+    /// Entries that the supervision list ever had.
+    pub supervised: u64,
 }
 
 impl Figures {
@@ -80,22 +80,18 @@ impl Figures {
             at.to_string().chars().take(10).collect::<String>()
         };
         let range = format!("from={}&until={}", day(0), day(setting.days + 8));
-        let mut read = |route: &'static str, path: String| -> Result<Option<Value>, String> {
-            if !city.office.has_route("GET", route) {
-                return Ok(None);
-            }
-            let response = city.office.ask("quality-all", "GET", &path, &Value::Null);
+        let mut read = |path: &str| -> Result<Value, String> {
+            let response = city.office.ask("quality-all", "GET", path, &Value::Null);
             match response.is_success() {
-                true => Ok(Some(json_of(&response))),
+                true => Ok(json_of(&response)),
                 false => Err(format!("{path} was answered with {} {}", response.status, json_of(&response))),
             }
         };
-        figures.report = read("/v1/kpis", format!("/v1/kpis?{range}&group_by=region"))?;
-        figures.causes = read("/v1/kpis/overdue-causes", format!("/v1/kpis/overdue-causes?{range}"))?;
-        figures.warnings = read("/v1/warnings", "/v1/warnings?limit=500".to_owned())?
-            .map(|list| list["items"].as_array().map_or(0, Vec::len) as u64);
-        figures.supervised = read("/v1/supervision-entries", "/v1/supervision-entries?limit=500".to_owned())?
-            .map(|list| list["items"].as_array().map_or(0, Vec::len) as u64);
+        figures.report = read(&format!("/v1/kpis?{range}&group_by=region"))?;
+        figures.causes = read(&format!("/v1/kpis/overdue-causes?{range}"))?;
+        let count = |list: Value| list["items"].as_array().map_or(0, Vec::len) as u64;
+        figures.warnings = count(read("/v1/warnings?limit=500")?);
+        figures.supervised = count(read("/v1/supervision-entries?limit=500")?);
         Ok(figures)
     }
 
@@ -167,53 +163,41 @@ pub fn rendered(setting: &CitySetting, report: &CityReport) -> String {
     );
     line(&mut out, "跟踪单", "returned unresolved", count("unresolved").to_string());
     line(&mut out, "建站需求", "build demands", report.build_demands.to_string());
-    if let Some(warnings) = figures.warnings {
-        line(
-            &mut out,
-            "预警",
-            "early warnings",
-            format!("{warnings} ({} published 已发布)", count("warning_published")),
-        );
-    }
-    if let Some(supervised) = figures.supervised {
-        line(&mut out, "督办", "supervision list", supervised.to_string());
-    }
-    if let Some(report) = &figures.report {
-        writeln!(out, "\nKPI 按区域 / by region").unwrap();
-        for row in report["items"].as_array().into_iter().flatten().chain([&report["total"]]) {
-            let name = row["name"].as_str().unwrap_or("合计 total");
-            let fields: Vec<String> = row
-                .as_object()
-                .into_iter()
-                .flatten()
-                .filter(|(key, value)| !matches!(key.as_str(), "key" | "name") && !value.is_null())
-                .map(|(key, value)| match value.as_f64() {
-                    Some(number) if value.is_f64() => format!("{key} {number:.3}"),
-                    _ => format!("{key} {value}"),
-                })
-                .collect();
-            writeln!(out, "  {name}: {}", fields.join(", ")).unwrap();
-        }
-    }
-    if let Some(causes) = &figures.causes {
-        let list = causes["items"].as_array().into_iter().flatten();
-        let list: Vec<String> = list
-            .map(|row| {
-                format!(
-                    "{} {} ({:.1} %)",
-                    row["cause"].as_str().unwrap_or("?"),
-                    row["count"],
-                    row["share"].as_f64().unwrap_or(0.0) * 100.0
-                )
+    let warnings = format!("{} ({} published 已发布)", figures.warnings, count("warning_published"));
+    line(&mut out, "预警", "early warnings", warnings);
+    line(&mut out, "督办", "supervision list", figures.supervised.to_string());
+    writeln!(out, "\nKPI 按区域 / by region").unwrap();
+    for row in figures.report["items"].as_array().into_iter().flatten().chain([&figures.report["total"]]) {
+        let name = row["name"].as_str().unwrap_or("合计 total");
+        let fields: Vec<String> = row
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(key, value)| !matches!(key.as_str(), "key" | "name") && !value.is_null())
+            .map(|(key, value)| match value.as_f64() {
+                Some(number) if value.is_f64() => format!("{key} {number:.3}"),
+                _ => format!("{key} {value}"),
             })
             .collect();
-        writeln!(
-            out,
-            "\n超时原因 / causes of overdue orders: {}",
-            if list.is_empty() { "—".to_owned() } else { list.join(", ") }
-        )
-        .unwrap();
+        writeln!(out, "  {name}: {}", fields.join(", ")).unwrap();
     }
+    let list = figures.causes["items"].as_array().into_iter().flatten();
+    let list: Vec<String> = list
+        .map(|row| {
+            format!(
+                "{} {} ({:.1} %)",
+                row["cause"].as_str().unwrap_or("?"),
+                row["count"],
+                row["share"].as_f64().unwrap_or(0.0) * 100.0
+            )
+        })
+        .collect();
+    writeln!(
+        out,
+        "\n超时原因 / causes of overdue orders: {}",
+        if list.is_empty() { "—".to_owned() } else { list.join(", ") }
+    )
+    .unwrap();
     if !figures.refused.is_empty() {
         let refused: Vec<String> = figures.refused.iter().map(|(what, count)| format!("{what} {count}")).collect();
         writeln!(out, "\n系统拒绝 / refused by the rules: {}", refused.join(", ")).unwrap();

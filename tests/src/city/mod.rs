@@ -97,10 +97,10 @@ fn run_in(city: &mut City, setting: &CitySetting, progress: &mut dyn FnMut(&str)
     let figures = Figures::read(city, setting)?;
     // A large city's burst in the rainy season is told of, and its site that is down gathers a crowd.
     if setting.complaints >= LARGE && setting.days >= 180 {
-        if figures.warnings == Some(0) {
+        if figures.warnings == 0 {
             return Err("the burst of complaints raised no warning (R-WARN-1)".to_owned());
         }
-        if figures.supervised == Some(0) {
+        if figures.supervised == 0 {
             return Err("the site that was down never entered the supervision list (R-SUPERVISE-1)".to_owned());
         }
     }

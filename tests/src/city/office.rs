@@ -14,14 +14,13 @@ use crate::simulation::server::Server;
 use crate::world::base64url;
 use callout_mobile_sdk::engine::HttpResponse;
 use callout_server::env::Env;
-use callout_server::http::routes::routes_all;
 use callout_storage::{Storage, StorageConfig, StorageError, Tx};
 use callout_sync_protocol::ids::{DeviceId, RegionId, UserId};
 use callout_sync_protocol::samples::Position;
 use callout_sync_protocol::time::Timestamp;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -64,7 +63,6 @@ pub struct Office {
     accounts: BTreeMap<String, Account>,
     jobs_next_at: Timestamp,
     dice: Dice,
-    routes: BTreeSet<(&'static str, &'static str)>,
     folder: TempDir,
 }
 
@@ -110,7 +108,6 @@ impl Office {
             accounts: BTreeMap::new(),
             jobs_next_at: begins,
             dice: Dice::new(seed ^ 0x0FF1_CE00),
-            routes: routes_all().map(|route| (route.method, route.path)).collect(),
             folder,
         };
         office.server.jobs_prepare();
@@ -147,11 +144,6 @@ impl Office {
             accuracy_m: Some(8),
             is_mock: false,
         }
-    }
-
-    /// Whether the server has a route.
-    pub fn has_route(&self, method: &'static str, path: &'static str) -> bool {
-        self.routes.contains(&(method, path))
     }
 
     /// Makes a user of some regions and signs the user in; a tester's device gets a key.

@@ -10,6 +10,9 @@
     reason = "a simulation stops at what it does not expect"
 )]
 
+mod endings;
+mod rounds;
+
 use super::checks::order_check;
 use super::office::{Office, json_of, problem_of};
 use super::phones::{SAMPLES, Visit, findings};
@@ -183,26 +186,6 @@ impl City {
         *self.counts.entry(what.to_owned()).or_default() += 1;
     }
 
-    /// The city's sites, one of which will go down.
-    fn sites_push(&mut self) {
-        if !self.office.has_route("PUT", "/v1/sites") {
-            return;
-        }
-        let mut items = Vec::new();
-        for region in 0..REGIONS {
-            for site in 0..4u64 {
-                let place = self.office.place(region, 200 + site * 200, 500);
-                items.push(json!({
-                    "code": format!("SITE-{region}-{site}"), "name": format!("基站{region}-{site}"), "kind": "macro",
-                    "is_key": site == 0,
-                    "position": { "latitude": place.latitude(), "longitude": place.longitude() },
-                }));
-            }
-        }
-        let response = self.office.ask("eoms", "PUT", "/v1/sites", &json!({ "items": items }));
-        self.note("sites_pushed", &response);
-    }
-
     fn note(&mut self, what: &str, response: &callout_mobile_sdk::engine::HttpResponse) -> bool {
         if response.is_success() {
             self.count(what);
@@ -330,135 +313,6 @@ impl City {
         Ok(())
     }
 
-    /// What is looked at every noon: warnings; and the site that goes down on its day, and comes back five days later.
-    fn daily(&mut self, noon: Timestamp) {
-        for region in 0..REGIONS {
-            self.warnings(&format!("quality-{region}"), &format!("lead-{region}"));
-        }
-        let days = self.setting.days;
-        if days < EVENTFUL_DAYS {
-            return;
-        }
-        let fails_at = first_morning().plus_seconds(i64::try_from(days / 3).unwrap_or(0) * DAY);
-        let works_at = fails_at.plus_seconds(5 * DAY);
-        if (fails_at..fails_at.plus_seconds(DAY)).contains(&noon) {
-            self.outage_push(fails_at, None);
-        } else if (works_at..works_at.plus_seconds(DAY)).contains(&noon) {
-            self.outage_push(fails_at, Some(works_at));
-        }
-    }
-
-    fn outage_push(&mut self, began_at: Timestamp, ended_at: Option<Timestamp>) {
-        if !self.office.has_route("PUT", "/v1/site-outages") {
-            return;
-        }
-        let item = json!({
-            "reference": "OUT-1", "site_code": format!("SITE-{OUTAGE_REGION}-1"), "cause": "停电 power",
-            "began_at": began_at, "ended_at": ended_at,
-        });
-        let response = self.office.ask("eoms", "PUT", "/v1/site-outages", &json!({ "items": [item] }));
-        self.note("outage_pushed", &response);
-    }
-
-    /// What comes round every week: warnings are looked through, the review meeting decides, breaches get their cause, follow-ups and
-    /// supervision entries are worked off.
-    fn weekly(&mut self) {
-        for region in 0..REGIONS {
-            let lead = format!("lead-{region}");
-            self.each_item(
-                &lead,
-                "/v1/follow-ups",
-                |item| item["state"] == "open",
-                "follow_up_closed",
-                |item| {
-                    (
-                        format!("/v1/follow-ups/{}/close", id_of(item)),
-                        json!({ "what_was_done": "called and explained 已致电说明" }),
-                    )
-                },
-            );
-            let quality = format!("quality-{region}");
-            let is_over = |item: &Value| item["state"] == "listed" && item["is_cause_standing"] == false;
-            self.each_item(&quality, "/v1/supervision-entries", is_over, "supervision_cleared", |item| {
-                (
-                    format!("/v1/supervision-entries/{}/clear", id_of(item)),
-                    json!({ "what_cleared_it": "故障恢复 it works again" }),
-                )
-            });
-            let causes = ["property_access", "late_review"];
-            let cause = causes[self.dice.below(causes.len() as u64) as usize];
-            let is_unnamed = |item: &Value| item["breach"].is_object() && item["breach"]["cause"].is_null();
-            self.each_item(&lead, "/v1/clocks?is_breached=true&limit=500", is_unnamed, "breach_cause_named", |item| {
-                let cause = item["breach"]["suggested_cause"].as_str().unwrap_or(cause);
-                (format!("/v1/clocks/{}/breach-cause", id_of(item)), json!({ "cause": cause }))
-            });
-            for (desk, outcome) in
-                [(&lead, "answered"), (&lead, "upheld"), (&quality, "answered"), (&quality, "upheld")]
-            {
-                let body = json!({ "outcome": outcome, "words": "已协调答复 settled" });
-                self.each_item(
-                    desk,
-                    "/v1/escalations?open=true",
-                    |_| true,
-                    "escalation_closed",
-                    |item| (format!("/v1/escalations/{}/close", id_of(item)), body.clone()),
-                );
-            }
-            self.each_item(
-                &lead,
-                "/v1/build-demands",
-                |item| item["state"] == "scheduled",
-                "build_demand_decided",
-                |item| {
-                    (
-                        format!("/v1/build-demands/{}/decision", id_of(item)),
-                        json!({ "decision": "accept", "reason": "many complaints" }),
-                    )
-                },
-            );
-        }
-    }
-
-    /// Reads a list where there is one, and does one thing to each chosen item.
-    fn each_item(
-        &mut self,
-        desk: &str,
-        path: &'static str,
-        chosen: impl Fn(&Value) -> bool,
-        what: &str,
-        request: impl Fn(&Value) -> (String, Value),
-    ) {
-        if !self.office.has_route("GET", path.split('?').next().unwrap_or(path)) {
-            return;
-        }
-        let response = self.office.ask(desk, "GET", path, &Value::Null);
-        let list = json_of(&response);
-        for item in list["items"].as_array().cloned().unwrap_or_default().iter().filter(|item| chosen(item)) {
-            let (path, body) = request(item);
-            let response = self.office.ask(desk, "POST", &path, &body);
-            self.note(what, &response);
-        }
-    }
-
-    fn warnings(&mut self, quality: &str, lead: &str) {
-        if !self.office.has_route("GET", "/v1/warnings") {
-            return;
-        }
-        let recipient = self.office.user(lead);
-        let list = json_of(&self.office.ask(quality, "GET", "/v1/warnings", &Value::Null));
-        for item in list["items"].as_array().cloned().unwrap_or_default() {
-            let path = format!("/v1/warnings/{}", id_of(&item));
-            if let Some("draft") = item["state"].as_str() {
-                let body = json!({ "note": "已核实 looked into" });
-                let response = self.office.ask(quality, "POST", &format!("{path}/review"), &body);
-                self.note("warning_reviewed", &response);
-                let response =
-                    self.office.ask(quality, "POST", &format!("{path}/publish"), &json!({ "recipients": [recipient] }));
-                self.note("warning_published", &response);
-            }
-        }
-    }
-
     /// After so many minutes, give or take.
     fn later(&mut self, minutes: u64) -> Timestamp {
         let seconds = minutes * 30 + self.dice.below(minutes * 60 + 1);
@@ -500,10 +354,7 @@ impl City {
         let path = |what: &str| format!("/v1/work-orders/{}/{what}", row.id);
         match row.state {
             WorkOrderState::Received => {
-                if self.dice.percent(8)
-                    && self.cases[case].asked == 0
-                    && self.office.has_route("POST", "/v1/work-orders/{id}/ask-customer")
-                {
+                if self.dice.percent(8) && self.cases[case].asked == 0 {
                     self.cases[case].asked += 1;
                     let asked = self.office.ask(
                         &t1,
@@ -621,7 +472,7 @@ impl City {
         let response =
             self.office.ask(&format!("t1-{region}"), "POST", &format!("/v1/complaints/{id}/classify"), &body);
         let is_done = self.note(&format!("class {}", body["class"].as_str().unwrap_or_default()), &response);
-        if !is_done && self.office.has_route("POST", "/v1/complaints/{id}/comparison") {
+        if !is_done {
             // A repeat of one that was called satisfactory: the customer is asked first (R-INTAKE-3).
             let body = json!({ "customer_agrees": self.dice.percent(50), "words": "已核对记录 compared" });
             let path = format!("/v1/complaints/{id}/comparison");
@@ -716,168 +567,6 @@ impl City {
         let next = self.tried(case, is_done, 240)?;
         // The next look may be another visit, or a desk's.
         Ok(next.map(|at| if is_done { at } else { visiting_time(at) }))
-    }
-
-    fn conclude(&mut self, case: usize, row: &WorkOrder) -> Result<Option<Timestamp>, String> {
-        let region = self.cases[case].region;
-        let lead = format!("lead-{region}");
-        let is_hard = self.cases[case].is_hard;
-        match self.dice.below(100) {
-            0..15 => {
-                let next = self.office.look(|tx| tx.ladder_step_list(row.id)).len() + 1;
-                let body = json!({
-                    "outcome": "not_enough", "reason": "效果不足 tried",
-                    "evidence": [{ "kind": "reference", "value": format!("CR-{}", row.number) }],
-                });
-                let path = format!("/v1/work-orders/{}/ladder/{}", row.id, next.min(9));
-                let response = self.office.ask(&lead, "PUT", &path, &body);
-                let is_done = self.note("ladder_step", &response);
-                self.tried(case, is_done, 1_400)
-            }
-            15..22 => self.hand_over(case, row),
-            22..28 => self.stage_reply(case, row),
-            28..50 if is_hard => {
-                let body = json!({ "kind": "final", "outcome": "unresolved", "body": "需建站解决 needs a new site" });
-                let path = format!("/v1/work-orders/{}/replies", row.id);
-                let response = self.office.ask(&format!("t1-{region}"), "POST", &path, &body);
-                let is_done = self.note("unresolved", &response);
-                self.tried(case, is_done, 2_000)
-            }
-            _ => self.ask_revisit(case, row),
-        }
-    }
-
-    fn ask_revisit(&mut self, case: usize, row: &WorkOrder) -> Result<Option<Timestamp>, String> {
-        let body = json!({ "what_was_done": "调整天线 the antenna was turned" });
-        let path = format!("/v1/work-orders/{}/revisits", row.id);
-        let response = self.office.ask(&format!("t1-{}", self.cases[case].region), "POST", &path, &body);
-        let url = json_of(&response)["url"].as_str().unwrap_or_default().to_owned();
-        self.cases[case].link = url.find("/r/").map(|place| url[place..].to_owned());
-        let is_done = self.note("revisit_asked", &response);
-        self.tried(case, is_done, 500)
-    }
-
-    /// The customer answers by telephone or link, or not at all.
-    fn revisit(&mut self, case: usize, row: &WorkOrder) -> Result<Option<Timestamp>, String> {
-        let denies = self.dice.percent(if self.cases[case].is_hard { 35 } else { 6 });
-        let (solved, score) = if denies { (false, 1 + self.dice.below(5)) } else { (true, 5 + self.dice.below(6)) };
-        let pending =
-            self.office.look(|tx| tx.revisit_list_by_work_order(row.id)).pop().filter(|it| it.state == "pending");
-        let Some(pending) = pending else {
-            // The link grew too old: asked again, or given up as unresolved.
-            if self.dice.percent(60) {
-                return self.ask_revisit(case, row);
-            }
-            let body =
-                json!({ "kind": "final", "outcome": "unresolved", "body": "客户未确认 the customer did not confirm" });
-            let path = format!("/v1/work-orders/{}/replies", row.id);
-            let response = self.office.ask(&format!("t1-{}", self.cases[case].region), "POST", &path, &body);
-            let is_done = self.note("unresolved", &response);
-            return self.tried(case, is_done, 2_000);
-        };
-        match self.dice.below(100) {
-            0..5 => {
-                let at = pending.expires_at.plus_seconds(3_600);
-                Ok(Some(working_time(at)))
-            }
-            5..45 if self.cases[case].link.is_some() => {
-                let link = self.cases[case].link.take().unwrap_or_default();
-                let form = format!("solved={}&score={score}", if solved { "yes" } else { "no" });
-                let headers = [("content-type", "application/x-www-form-urlencoded")];
-                let response = self.office.send("POST", &link, &headers, form.as_bytes());
-                let is_done = self.note(if solved { "confirmed by link" } else { "denied by link" }, &response);
-                self.tried(case, is_done, 300)
-            }
-            _ => {
-                let now = self.office.clock.time();
-                if calling_time(now) != now {
-                    return Ok(Some(calling_time(now)));
-                }
-                let path = format!("/v1/revisits/{}/answer", pending.id);
-                let agent = format!("agent-{}", self.cases[case].region);
-                let response = self.office.ask(&agent, "POST", &path, &json!({ "solved": solved, "score": score }));
-                let is_done =
-                    self.note(if solved { "confirmed by telephone" } else { "denied by telephone" }, &response);
-                self.tried(case, is_done, 300)
-            }
-        }
-    }
-
-    /// The tracking ticket goes up the ladder, asks for building when all is spent, and ends with a customer who confirms.
-    fn ticket(&mut self, case: usize, row: &WorkOrder) -> Result<Option<Timestamp>, String> {
-        let ticket = self.office.look(|tx| tx.tracking_ticket_by_work_order(row.id));
-        let Some(ticket) = ticket else { return Err(format!("{} is unresolved without a ticket", row.number)) };
-        if ticket.closed_at.is_some() {
-            return Ok(None);
-        }
-        let region = self.cases[case].region;
-        if ticket.state == "awaiting_revisit" {
-            return self.revisit(case, row);
-        }
-        let recorded = self.office.look(|tx| tx.ladder_step_list(row.id)).len();
-        if recorded < 9 && self.dice.percent(75) {
-            let body = json!({
-                "outcome": (["not_enough", "ruled_out"][self.dice.below(2) as usize]), "reason": "效果不足 tried",
-                "evidence": [{ "kind": "reference", "value": format!("CR-{}", row.number) }],
-            });
-            let path = format!("/v1/work-orders/{}/ladder/{}", row.id, recorded + 1);
-            let response = self.office.ask(&format!("lead-{region}"), "PUT", &path, &body);
-            let is_done = self.note("ladder_step", &response);
-            return self.tried(case, is_done, 1_400);
-        }
-        if recorded >= 9 && self.dice.percent(50) && self.office.has_route("POST", "/v1/work-orders/{id}/build-demands")
-        {
-            let place = self.cases[case].place;
-            let tests = self.office.look(|tx| tx.field_test_list_by_work_order(row.id));
-            let tests: Vec<_> = tests.iter().filter(|test| test.submission.is_some()).map(|test| test.id).collect();
-            let body = json!({
-                "demand": "新增微站 a small cell", "shareable_resources": "铁塔17号 tower 17", "field_tests": tests,
-                "position": { "latitude": place.latitude(), "longitude": place.longitude() },
-            });
-            let path = format!("/v1/work-orders/{}/build-demands", row.id);
-            let response = self.office.ask(&format!("lead-{region}"), "POST", &path, &body);
-            // One may be on its way already.
-            self.note("build_demand", &response);
-        }
-        self.ask_revisit(case, row)
-    }
-
-    /// The same customer complains of the same thing again within the month (R-RETURN-4).
-    fn again(&mut self, case: usize) -> Option<Timestamp> {
-        let place = self.cases[case].place;
-        let seen = self.cases[case].clone();
-        let region = seen.region;
-        let original = json_of(&self.office.ask(
-            &format!("t1-{region}"),
-            "GET",
-            &format!("/v1/complaints/{}", seen.complaint),
-            &Value::Null,
-        ));
-        let number = self.cases.len() as u64 + 1_000_000;
-        let customer = 1_000 + seen.reference;
-        let body = json!({
-            "reference": format!("CS-{number}"), "channel": "phone",
-            "customer": { "name": format!("客户{customer}"), "phone": format!("1690{customer:07}") },
-            "description": "又不行了 it is bad again", "symptom": original["symptom"], "address": seen.address,
-            "position": { "latitude": place.latitude(), "longitude": place.longitude() },
-        });
-        let index = self.cases.len();
-        self.cases.push(Case {
-            reference: number,
-            body: Some(body),
-            complaint: String::new(),
-            order: None,
-            visits: 0,
-            asked: 0,
-            refusals: 0,
-            link: None,
-            comes_again: false,
-            ..seen
-        });
-        let at = self.later(10 * 1_440);
-        self.plan(index, at);
-        // The first one may be reopened by it; somebody looks.
-        Some(at.plus_seconds(DAY))
     }
 }
 
