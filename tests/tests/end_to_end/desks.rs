@@ -3,7 +3,7 @@
 use super::support::{assert_nothing_changes, assert_problem};
 use callout_sync_protocol::problem::ProblemType;
 use callout_tests::world_tests;
-use serde_json::json;
+use serde_json::{Value, json};
 
 world_tests! {
     /// Every transition that a state does not allow is refused with its name, and changes nothing.
@@ -29,6 +29,27 @@ world_tests! {
             refused(&t1, "replies", json!({ "kind": "final", "outcome": "unresolved", "body": "no" }), ProblemType::IllegalTransition);
             refused(&t1, "revisits", json!({ "what_was_done": "nothing" }), ProblemType::IllegalTransition);
         });
+    }
+
+    /// R-LOCATE-2: what the analysis looked at stays on the complaint, and what is not said anew stays as it was.
+    fn the_analysis_is_kept_with_the_complaint(world) {
+        let complaint = world.customer_service().complaint_create(&world.complaint_body()).unwrap();
+        let t1 = world.t1();
+        let order = t1.complaint_classify_network(complaint.id).unwrap().work_order_id.unwrap();
+        let locate = |body: Value| {
+            let answer = t1.try_json("POST", &format!("/v1/work-orders/{order}/locate"), &body).unwrap();
+            assert!(answer.is_success(), "{}", answer.text());
+            let seen: Value = t1.get(&format!("/v1/complaints/{}", complaint.id)).unwrap();
+            ["symptom", "occurs", "neighbours_affected", "generation"].map(|field| seen[field].clone())
+        };
+        let position = json!({ "latitude": 37.53, "longitude": 103.53 });
+        let first = json!({
+            "address": "港湾一路12号", "position": position, "occurs": "每晚八点后", "neighbours_affected": true, "generation": "5g",
+        });
+        let looked_at = [json!("call_drop"), json!("每晚八点后"), json!(true), json!("5g")];
+        assert_eq!(locate(first), looked_at);
+        let corrected = json!({ "address": "港湾一路14号", "position": position });
+        assert_eq!(locate(corrected), looked_at, "a better address takes nothing else away");
     }
 
     /// R-LOCATE-1: a place outside every region is nobody's.
