@@ -5,7 +5,7 @@ use crate::facade::PhoneError;
 use crate::import::{ImportError, Language};
 use crate::store::StoreError;
 use crate::transport::http_client::ServerUrlError;
-use callout_sync_protocol::problem::{ProblemType, Rejection};
+use callout_sync_protocol::problem::ProblemType;
 use callout_sync_protocol::samples::{BlockError, SealError};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -77,10 +77,6 @@ impl From<CaptureError> for CliError {
     }
 }
 
-fn rejection_zh(rejection: &Rejection) -> String {
-    format!("{}（{}）", rejection.problem.title_zh(), rejection.detail)
-}
-
 impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
@@ -124,25 +120,7 @@ impl CliError {
 
     fn message_zh(&self) -> String {
         match self {
-            Self::Phone(error) => match error {
-                PhoneError::Rejected(rejection) => rejection_zh(rejection),
-                PhoneError::Server(rejection) => format!("服务器拒绝：{}", rejection_zh(rejection)),
-                PhoneError::SignInNeeded => "请先登录".to_owned(),
-                PhoneError::DeviceRevoked => "此设备已被停用；未上传的内容已保留，重新登录后上传".to_owned(),
-                PhoneError::NothingToMend => "没有可修改的内容：服务器并未拒绝，或已处理".to_owned(),
-                PhoneError::UnsentWork { items } => format!("本机还有 {items} 项未上传，请先同步"),
-                PhoneError::OtherUser { user_name } => format!("此数据目录属于 {user_name}，请使用另一个数据目录"),
-                PhoneError::OrderUnknown(name) => format!("没有名为 {name} 的工单"),
-                PhoneError::OrderAmbiguous(name) => format!("多个工单以 {name} 开头，请补充"),
-                PhoneError::FindingsIncomplete(missing) => {
-                    format!("现场结论已存为草稿，尚缺：{}", missing.join("、"))
-                }
-                PhoneError::Network { reason, .. } => format!("网络不可用，数据未丢失（{reason}）"),
-                PhoneError::SyncRunning => "本机已有同步在进行".to_owned(),
-                PhoneError::Photo { path, cause } => format!("{}：不是可用的照片（{cause}）", path.display()),
-                PhoneError::Capture(cause) => format!("样本未能保存（{cause}）"),
-                PhoneError::Store(cause) => format!("本机存储错误（{cause}）"),
-            },
+            Self::Phone(error) => error.text_zh(),
             Self::Offline => "--offline 禁止使用网络".to_owned(),
             Self::ServerUnknown => "请用 --server 指定服务器".to_owned(),
             Self::ServerUrl(ServerUrlError::Malformed) => "服务器地址应形如 https://host:port".to_owned(),

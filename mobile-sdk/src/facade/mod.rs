@@ -16,6 +16,7 @@ mod photos;
 mod status;
 mod storage;
 mod watch;
+mod words;
 
 pub use crate::engine::{Network, NotNow};
 pub use crate::store::ChangeSignal;
@@ -168,6 +169,17 @@ impl Phone {
         let device = store.write(|connection| device_load_or_create(connection, env.as_ref(), &config.device_key))?;
         let engine = Engine::new(EngineConfig { backoff: config.backoff }, device.clone());
         Ok(Self { store, env, config, device, engine, folder: folder.to_owned() })
+    }
+
+    /// A second handle on the same data, for a host with several threads: one syncs for as long as it takes while the tester goes on
+    /// with the other. Writes through either raise the same [`ChangeSignal`].
+    ///
+    /// # Errors
+    /// As [`Phone::open`].
+    pub fn beside(&self) -> Result<Self, StoreError> {
+        let mut beside = Self::open(&self.folder, self.config.clone(), self.env.clone())?;
+        beside.store.signal_share(self.store.change_signal());
+        Ok(beside)
     }
 
     /// This installation's id, as enrolled with the server.

@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct ChangeSignal(Arc<(Mutex<u64>, Condvar)>);
 
 impl ChangeSignal {
-    pub(super) fn raise(&self) {
+    /// Wakes who waits, as after a write; also for letting a listener end.
+    pub fn raise(&self) {
         let (count, changed) = &*self.0;
         *count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         changed.notify_all();

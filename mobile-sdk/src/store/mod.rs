@@ -190,6 +190,11 @@ impl Store {
         Ok(Self { connection, seals, folder: folder.to_owned(), signal: ChangeSignal::default() })
     }
 
+    /// Writes through this store raise `signal`, too, from now on.
+    pub(crate) fn signal_share(&mut self, signal: ChangeSignal) {
+        self.signal = signal;
+    }
+
     /// Its content is sealed at rest.
     pub fn is_sealed(&self) -> bool {
         self.seals.is_some()
