@@ -4,3 +4,6 @@ alter table notices add column warning_id uuid references warnings (id);
 
 -- Jobs that were done are kept for a while; housekeeping finds those that are over.
 create index jobs_finished_at on jobs (finished_at) where finished_at is not null;
+
+-- Clocks of every standing, the earliest deadline first: without this a desk's list sorts all clocks that ever were.
+create index clocks_by_due_at on clocks (due_at, id);

@@ -19,3 +19,6 @@ create index notices_unread on notices (recipient_id, created_at, id) where read
 
 -- Jobs that were done are kept for a while; housekeeping finds those that are over.
 create index jobs_finished_at on jobs (finished_at) where finished_at is not null;
+
+-- Clocks of every standing, the earliest deadline first: without this a desk's list sorts all clocks that ever were.
+create index clocks_by_due_at on clocks (due_at, id);

@@ -38,7 +38,7 @@ world_tests! {
         let order = t1.complaint_classify_network(complaint.id).unwrap().work_order_id.unwrap();
         let locate = |body: Value| {
             let answer = t1.try_json("POST", &format!("/v1/work-orders/{order}/locate"), &body).unwrap();
-            assert!(answer.is_success(), "{}", answer.text());
+            assert!((200..300).contains(&answer.status), "{}", answer.text());
             let seen: Value = t1.get(&format!("/v1/complaints/{}", complaint.id)).unwrap();
             ["symptom", "occurs", "neighbours_affected", "generation"].map(|field| seen[field].clone())
         };

@@ -19,6 +19,10 @@ const REGIONS: usize = 17;
 const TESTERS: usize = 50;
 /// Orders made by one statement.
 const CHUNK: u64 = 50_000;
+/// Sites of each city; all of them are down.
+const SITES: i32 = 20;
+/// Complaints of one symptom at one place on the last day, so that there is something to warn of.
+const BURST: usize = 150;
 /// How often each question is asked.
 const ASKED: usize = 25;
 
@@ -95,11 +99,59 @@ fn ask(desk: &Desk, path: &str) -> Value {
     figures
 }
 
+/// Sites of every city, which went down sixty hours ago.
+fn sites_down(eoms: &Desk, regions: &[YearRegion]) {
+    let degrees = |e6: i32| f64::from(e6) / 1e6;
+    for (city, region) in regions.iter().enumerate() {
+        let code = |site: i32| format!("SITE-{city}-{site}");
+        let (south, west) = region.corner_e6;
+        let sites: Vec<Value> = (0..SITES)
+            .map(|site| {
+                json!({
+                    "code": code(site), "name": format!("基站 {city}-{site}"), "kind": "macro", "is_key": site == 0,
+                    "position": {
+                        "latitude": degrees(south + 400_000 + 10_000 * site), "longitude": degrees(west + 400_000 + 10_000 * site),
+                    },
+                })
+            })
+            .collect();
+        let began_at = now().plus_seconds(-60 * 3_600);
+        let outages: Vec<Value> = (0..SITES)
+            .map(|site| json!({ "reference": format!("OUT-{city}-{site}"), "site_code": code(site), "cause": "停电", "began_at": began_at }))
+            .collect();
+        for (path, items) in [("/v1/sites", sites), ("/v1/site-outages", outages)] {
+            let answer = eoms.try_json("PUT", path, &json!({ "items": items })).unwrap();
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        }
+    }
+}
+
+/// Complaints that come in over HTTP beside all those that are there: each is compared with the past ones (R-INTAKE-3, R-INTAKE-7).
+fn burst(desk: &Desk, region: &YearRegion) -> Value {
+    let mut latencies = Vec::new();
+    let (south, west) = region.corner_e6;
+    for number in 0..BURST {
+        let body = json!({
+            "reference": format!("BURST-{number}"), "channel": "phone",
+            "customer": { "name": "测试·王澄", "phone": format!("168{number:08}") },
+            "description": "暴雨后上不了网", "symptom": "no_data", "address": "港湾一路12号",
+            "position": { "latitude": f64::from(south) / 1e6 + 0.5, "longitude": f64::from(west) / 1e6 + 0.5 },
+        });
+        let began = Instant::now();
+        let answer = desk.try_json("POST", "/v1/complaints", &body).unwrap();
+        latencies.push(began.elapsed());
+        assert!((200..300).contains(&answer.status), "{}", answer.text());
+    }
+    milliseconds(&mut latencies)
+}
+
 /// Makes the year and asks.
 pub fn measure(house: &House, orders: u64) -> Value {
     let storage = house.storage();
     let regions = regions(house, &storage);
-    house.user("quality_control");
+    for role in ["quality_control", "integration_client", "customer_service_agent"] {
+        house.user(role);
+    }
     let admin = house.admin();
     let from = now().plus_seconds(-365 * 86_400);
     let seed = YearSeed {
@@ -126,6 +178,9 @@ pub fn measure(house: &House, orders: u64) -> Value {
     .unwrap();
     let rebuilt = began.elapsed();
     storage.write("analyze", |tx| tx.analyze()).unwrap();
+    sites_down(&house.desk("integration_client"), &regions);
+    let taken = burst(&house.desk("customer_service_agent"), &regions[0]);
+    eprintln!("  complaints_taken: {taken}");
     let began = Instant::now();
     for region in &regions {
         app.region_overview(region.id).unwrap();
@@ -158,16 +213,30 @@ pub fn measure(house: &House, orders: u64) -> Value {
         ("work_orders_approved", "/v1/work-orders?limit=50&state=approved".to_owned()),
         ("complaints_newest", "/v1/complaints?limit=50".to_owned()),
         ("similar_complaints", format!("/v1/complaints/{}/similar", year_complaint_id(orders - 1))),
-        ("clocks", "/v1/clocks?limit=50".to_owned()),
+        ("clocks_of_all_standings", "/v1/clocks?limit=50".to_owned()),
+        ("clocks_running", "/v1/clocks?limit=50&standing=running".to_owned()),
+        ("clocks_broken_of_a_region", format!("/v1/clocks?limit=50&is_breached=true&region_id={region}")),
     ] {
         answers[what] = ask(&qc, &path);
         eprintln!("  {what}: {}", answers[what]);
+    }
+    for (what, path) in [
+        ("supervision_entries", "/v1/supervision-entries"),
+        ("sites_down", "/v1/sites/down"),
+        ("warnings", "/v1/warnings"),
+    ] {
+        let list: Value = qc.get(path).unwrap();
+        assert!(
+            list["items"].as_array().is_some_and(|items| !items.is_empty()),
+            "{what}: nothing was there to be measured"
+        );
     }
     json!({
         "orders": orders,
         "seed_seconds": seeded.as_secs_f64(),
         "rebuild_seconds": rebuilt.as_secs_f64(),
         "rebuilt_per_second": orders as f64 / rebuilt.as_secs_f64(),
+        "complaints_taken": taken,
         "overview_of_all_regions_seconds": overview.as_secs_f64(),
         "queries": answers,
     })
