@@ -37,7 +37,7 @@ use crate::engine::{BackoffConfig, Engine, EngineConfig};
 use crate::env::Env;
 use crate::local_order::{LocalOrder, local_order_get, local_order_list};
 use crate::store::account::{Device, device_load_or_create};
-use crate::store::{Store, StoreError, StoreKey};
+use crate::store::{Store, StoreError, StoreKey, file_error};
 use crate::transport::TransportError;
 use callout_sync_protocol::ids::{DeviceId, WorkOrderId};
 use callout_sync_protocol::problem::Rejection;
@@ -200,8 +200,8 @@ impl Phone {
     /// Let go of when the returned file is dropped, or the process ends in whatever way.
     fn sync_lock(&self) -> Result<File, PhoneError> {
         let path = self.folder.join(SYNC_LOCK_FILE);
-        let file_error = |cause| StoreError::File { path: path.clone(), cause };
-        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(file_error)?;
+        let file_error = file_error(&path);
+        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(&file_error)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(PhoneError::SyncRunning),

@@ -86,7 +86,8 @@ impl Phone {
             None => (facts.media_type, bytes),
         };
         let id = PhotoId(uuid_new(env.as_ref()));
-        // The file first: a row must never name bytes that are not there. A file without a row is swept up by nobody's need.
+        // The file first: a row must never name bytes that are not there. A file without a row goes at the next start.
+        let _lock = self.store.photo_files_lock()?;
         let file_name = self.store.photo_file_write(id, media_type, bytes)?;
         let added = self.store.write(|connection| {
             let field_test_id = field_test_current(connection, env.as_ref(), order)?;

@@ -1,6 +1,6 @@
 //! Files that are there after a power cut, or gone.
 
-use super::StoreError;
+use super::{StoreError, file_error};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Seek as _, Write as _};
 use std::path::Path;
@@ -24,21 +24,23 @@ fn folder_sync(path: &Path) -> std::io::Result<()> {
 }
 
 fn told<T>(path: &Path, result: std::io::Result<T>) -> Result<T, StoreError> {
-    result.map_err(|cause| StoreError::File { path: path.to_owned(), cause })
+    result.map_err(file_error(path))
 }
 
-/// Writes a file that nobody reads before this returns, for its owner's eyes only.
+/// Writes a file that nobody reads before this returns, for its owner's eyes only. Nothing is left of it if that fails.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    told(
-        path,
-        (|| {
-            let mut file = options().open(path)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            // The name, too, must survive a power cut.
-            folder_sync(path)
-        })(),
-    )
+    let written = (|| {
+        let mut file = options().open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        // The name, too, must survive a power cut.
+        folder_sync(path)
+    })();
+    if written.is_err() {
+        // A medium that is full needs the room.
+        let _ = fs::remove_file(path);
+    }
+    told(path, written)
 }
 
 /// Replaces a file by another in one step.

@@ -108,7 +108,13 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error() {
             Some(told) if told.extended_code == rusqlite::ffi::SQLITE_IOERR_DATA => Self::Tampered,
-            Some(told) if told.code == rusqlite::ErrorCode::DiskFull => Self::Full,
+            // The second is how SQLite tells that its index of the log finds no room.
+            Some(told)
+                if told.code == rusqlite::ErrorCode::DiskFull
+                    || told.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE =>
+            {
+                Self::Full
+            }
             _ => Self::Sqlite(error),
         }
     }
@@ -133,7 +139,11 @@ pub struct Store {
 
 pub(crate) fn file_error(path: &Path) -> impl Fn(std::io::Error) -> StoreError {
     let path = path.to_owned();
-    move |cause| StoreError::File { path: path.clone(), cause }
+    move |cause| match cause.kind() {
+        // One word for it, whichever file found no room.
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::File { path: path.clone(), cause },
+    }
 }
 
 /// What every connection that writes to a store is set to.
@@ -165,6 +175,18 @@ impl Store {
     /// # Errors
     /// As [`Store::open`]; [`StoreError::StoreKeyWrong`].
     pub fn open_with(folder: &Path, key: Option<&StoreKey>) -> Result<Self, StoreError> {
+        Self::open_whole(folder, key).map_err(|error| match &error {
+            // SQLite does not say why it could not make a file.
+            StoreError::Sqlite(rusqlite::Error::SqliteFailure(told, _))
+                if told.code == rusqlite::ErrorCode::CannotOpen && !has_room(folder) =>
+            {
+                StoreError::Full
+            }
+            _ => error,
+        })
+    }
+
+    fn open_whole(folder: &Path, key: Option<&StoreKey>) -> Result<Self, StoreError> {
         let photo_folder = folder.join(PHOTO_FOLDER);
         fs::create_dir_all(&photo_folder).map_err(file_error(&photo_folder))?;
         owner_folder(folder).map_err(file_error(folder))?;
@@ -187,7 +209,10 @@ impl Store {
         migrations::check(&connection, &path)?;
         configure(&connection)?;
         migrations::run(&mut connection)?;
-        Ok(Self { connection, seals, folder: folder.to_owned(), signal: ChangeSignal::default() })
+        let store = Self { connection, seals, folder: folder.to_owned(), signal: ChangeSignal::default() };
+        // What fails of it, as on a full medium, the next start does.
+        let _ = store.photo_files_sweep();
+        Ok(store)
     }
 
     /// Writes through this store raise `signal`, too, from now on.
@@ -269,6 +294,14 @@ impl Store {
     pub(crate) fn photo_folder(&self) -> PathBuf {
         self.folder.join(PHOTO_FOLDER)
     }
+}
+
+/// Whether a small file finds room.
+fn has_room(folder: &Path) -> bool {
+    let probe = folder.join("room.probe");
+    let found = durable::write(&probe, &[0; 4_096]);
+    let _ = fs::remove_file(&probe);
+    !matches!(found, Err(StoreError::Full))
 }
 
 /// For its owner's eyes only.

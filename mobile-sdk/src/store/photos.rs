@@ -8,8 +8,12 @@ use callout_sync_protocol::problem::Rejection;
 use callout_sync_protocol::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+/// Held by who adds a photo, and by who looks for files that no row names.
+const LOCK_FILE: &str = "photos.lock";
 
 /// A photo and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,41 @@ impl Store {
             }
         }
         Ok(name)
+    }
+
+    /// Held while there is a photo's file without its row: shared by those who write photos.
+    fn photo_lock(&self) -> Result<(File, PathBuf), StoreError> {
+        let path = self.folder.join(LOCK_FILE);
+        let lock = File::options().write(true).create(true).truncate(false).open(&path).map_err(file_error(&path))?;
+        Ok((lock, path))
+    }
+
+    /// Until the returned file is dropped no other process takes a new photo's file for a forgotten one.
+    pub(crate) fn photo_files_lock(&self) -> Result<File, StoreError> {
+        let (lock, path) = self.photo_lock()?;
+        lock.lock_shared().map_err(file_error(&path))?;
+        Ok(lock)
+    }
+
+    /// Destroys the files that no row names: those whose photo was not yet there, or no longer, when the power failed. Nobody else would
+    /// ever do away with the pictures in them (R-PRIVACY-1). Not while a photo is being added; then the next start does it.
+    pub(crate) fn photo_files_sweep(&self) -> Result<(), StoreError> {
+        let (lock, _) = self.photo_lock()?;
+        if lock.try_lock().is_err() {
+            return Ok(());
+        }
+        let folder = self.photo_folder();
+        let mut statement =
+            self.connection().prepare("SELECT 1 FROM photos WHERE file_name = ?1 AND evicted_at IS NULL")?;
+        for entry in fs::read_dir(&folder).map_err(file_error(&folder))? {
+            let path = entry.map_err(file_error(&folder))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let is_named = name.map_or(Ok(true), |name| statement.exists([name]))?;
+            if !is_named && path.is_file() {
+                durable::destroy(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes a file that no row names. If that fails it only takes space.

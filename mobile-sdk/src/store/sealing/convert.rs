@@ -6,7 +6,7 @@ use super::keyring::{Keyring, Stage, keyring_create, keyring_exists, keyring_ope
 use super::vfs::{Ticket, reserve_seal_bytes};
 use super::{StoreKey, pages::PAGE_BYTES};
 use crate::store::{STORE_FILE, Seals, StoreError, configure, durable, file_error, migrations, owner_file};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
@@ -120,6 +120,13 @@ fn sealed_open(path: &Path, seals: &Seals) -> Result<Connection, StoreError> {
 
 /// Everything is in the one file, on the medium.
 fn close(connection: Connection, path: &Path) -> Result<(), StoreError> {
+    // Closing would do this, too, but without a word where the medium is full, and the log does not come along when the file gets
+    // its name.
+    let left: (i64, i64) =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if left != (0, 0) {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into());
+    }
     connection.close().map_err(|(_, error)| error)?;
     File::options().write(true).open(path).and_then(|file| file.sync_all()).map_err(file_error(path))
 }
