@@ -5,6 +5,7 @@
 pub mod city;
 pub mod clock;
 pub mod kill_loop;
+pub mod medium;
 pub mod phones;
 pub mod postgres;
 pub mod raw_database;

@@ -1,8 +1,13 @@
 //! Runs the deterministic simulation: `simulate --seed N --operations M [--runs R] [--phones P] [--servers S]
 //! [--database sqlite|postgres]`. Each run takes the next seed. The first failure is shrunk and printed as the list of
 //! operations that a regression test keeps; the exit status is then 1.
+//!
+//! `simulate --cuts phone-power|phone-room|server-power|server-process [--stride N] [--first K]` ends one visit at its K-th step and at
+//! every N-th behind it (by default all of them), and likewise the sealing of a plain store; `--runs R` does so with R seeds.
 
-use callout_tests::simulation::{Database, Setting, operations, run, shrink};
+use callout_tests::simulation::{
+    Cut, Cuts, Database, Setting, cut_everywhere, operations, run, seal_cut_everywhere, shrink,
+};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -10,13 +15,17 @@ use std::time::Instant;
 const SHRINK_TRIES: u32 = 400;
 
 const USAGE: &str =
-    "simulate [--seed N] [--operations M] [--runs R] [--phones P] [--servers S] [--database sqlite|postgres]";
+    "simulate [--seed N] [--operations M] [--runs R] [--phones P] [--servers S] [--database sqlite|postgres]
+simulate --cuts phone-power|phone-room|server-power|server-process [--seed N] [--runs R] [--first K] [--stride N]";
 
 struct Arguments {
     seed: u64,
     operations: usize,
     runs: u64,
     setting: Setting,
+    cut: Option<Cut>,
+    first: u64,
+    stride: u64,
 }
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
@@ -24,7 +33,8 @@ fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments = Arguments { seed: 1, operations: 1_000, runs: 1, setting: Setting::of(Database::Sqlite) };
+    let setting = Setting::of(Database::Sqlite);
+    let mut arguments = Arguments { seed: 1, operations: 1_000, runs: 1, setting, cut: None, first: 1, stride: 1 };
     let mut words = std::env::args().skip(1);
     while let Some(name) = words.next() {
         let value = words.next().ok_or_else(|| format!("{name}: what follows is missing\n{USAGE}"))?;
@@ -32,6 +42,17 @@ fn arguments() -> Result<Arguments, String> {
             "--seed" => arguments.seed = number(&name, &value)?,
             "--operations" => arguments.operations = number(&name, &value)?,
             "--runs" => arguments.runs = number(&name, &value)?,
+            "--first" => arguments.first = number(&name, &value)?,
+            "--stride" => arguments.stride = number(&name, &value)?,
+            "--cuts" => {
+                arguments.cut = Some(match value.as_str() {
+                    "phone-power" => Cut::PhonePower,
+                    "phone-room" => Cut::PhoneRoom,
+                    "server-power" => Cut::ServerPower,
+                    "server-process" => Cut::ServerProcess,
+                    _ => return Err(format!("--cuts: unknown\n{USAGE}")),
+                });
+            }
             "--phones" => arguments.setting.phones = number::<u8>(&name, &value)?.clamp(1, 50),
             "--servers" => arguments.setting.servers = number::<u8>(&name, &value)?.clamp(1, 10),
             "--database" => {
@@ -57,6 +78,22 @@ fn main() -> ExitCode {
     };
     let Setting { phones, servers, .. } = arguments.setting;
     for seed in (arguments.seed..).take(usize::try_from(arguments.runs).unwrap_or(usize::MAX)) {
+        if let Some(cut) = arguments.cut {
+            let sealing = match cut {
+                Cut::PhonePower | Cut::PhoneRoom => seal_cut_everywhere(cut, seed, arguments.first, arguments.stride),
+                Cut::ServerPower | Cut::ServerProcess => Ok(Cuts::default()),
+            };
+            let both = cut_everywhere(cut, seed, Some(arguments.first), arguments.stride)
+                .and_then(|visit| Ok((visit, sealing?)));
+            match both {
+                Ok((visit, sealing)) => println!("seed {seed}: {visit:?}; sealing a store: {sealing:?}"),
+                Err(what) => {
+                    println!("{what}");
+                    return ExitCode::FAILURE;
+                }
+            }
+            continue;
+        }
         let list = operations(seed, arguments.operations, phones, servers);
         let begun = Instant::now();
         match run(seed, &arguments.setting, &list) {

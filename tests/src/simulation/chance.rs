@@ -42,7 +42,8 @@ impl Dice {
         self.below(100) < percent
     }
 
-    fn fill(&mut self, bytes: &mut [u8]) {
+    /// Fills with the next numbers.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
             chunk.copy_from_slice(&self.roll().to_le_bytes()[..chunk.len()]);
         }

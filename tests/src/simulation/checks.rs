@@ -12,6 +12,7 @@ use super::phones::sample_number;
 use callout_mobile_sdk::store::captures::{field_test_list, segment_bytes, segment_list};
 use callout_mobile_sdk::store::commands::{CommandStanding, OutboxCommand, command_list_of_order};
 use callout_mobile_sdk::store::orders::{order_checkpoint, order_list};
+use callout_mobile_sdk::store::photos::photo_list_held;
 use callout_storage::command_receipts::{CommandReceipt, ReceiptOutcome};
 use callout_storage::events::SubjectKind;
 use callout_storage::photos::PhotoState;
@@ -53,7 +54,7 @@ macro_rules! ensure {
 impl House {
     /// The phone's orders are just the server's, in the same state: nothing more, nothing less.
     pub fn check_scope(&self, tester: usize) -> Result<(), String> {
-        let phone = &self.testers[tester].phone;
+        let phone = &self.testers[tester].phone();
         let mut wanted: BTreeMap<_, _> =
             self.scope(self.testers[tester].user).into_iter().map(|order| (order.id, order)).collect();
         for order in order_list(phone.store().connection()).unwrap() {
@@ -101,7 +102,7 @@ impl House {
         let this = &self.testers[tester];
         let server = Checkpoint::of(self.scope(this.user).into_iter().map(|order| (order.id, order.version)));
         let kept = self.read(|tx| tx.feed_state(this.user)).checkpoint;
-        let phone = order_checkpoint(this.phone.store().connection()).unwrap();
+        let phone = order_checkpoint(this.phone().store().connection()).unwrap();
         ensure!(
             server == kept && server == phone,
             "phone {tester}: the orders come to {server:?}, the feed says {kept:?}, the phone {phone:?}"
@@ -113,19 +114,24 @@ impl House {
     pub fn quiet(&mut self) -> Result<(), String> {
         for tester in 0..self.testers.len() {
             self.testers[tester].is_parted = false;
+            if let Some(medium) = self.testers[tester].medium() {
+                medium.cut_never();
+                medium.make_room();
+            }
             self.testers[tester].flush(true).map_err(|error| format!("the last flush failed: {error:?}"))?;
             let mut is_quiet = false;
             for _ in 0..SYNCS_TO_QUIET {
                 self.clock.advance_seconds(SYNC_PAUSE_SECONDS);
                 let is_done = self.sync(tester, 0, 0, &[])?;
-                let status = self.testers[tester].phone.status().map_err(|error| error.to_string())?;
+                let status = self.testers[tester].phone().status().map_err(|error| error.to_string())?;
                 if is_done && status.commands.waiting == 0 && status.blocks.sealed == 0 && status.photos.waiting == 0 {
                     is_quiet = true;
                     break;
                 }
             }
-            let status = self.testers[tester].phone.status();
+            let status = self.testers[tester].phone().status();
             ensure!(is_quiet, "phone {tester} does not come to rest: {status:?}");
+            self.testers[tester].kill()?;
         }
         Ok(())
     }
@@ -150,13 +156,13 @@ impl House {
     }
 
     fn read<T>(&self, work: impl FnMut(&mut callout_storage::Tx) -> Result<T, StorageError>) -> T {
-        self.storage.read("simulation", work).unwrap()
+        self.storage().read("simulation", work).unwrap()
     }
 
     /// What the phone took is decided, on both sides alike, and what was rejected is visible on both.
     fn check_commands(&self, tester: usize, tally: &mut Tally) -> Result<(), String> {
         let this = &self.testers[tester];
-        let connection = this.phone.store().connection();
+        let connection = this.phone().store().connection();
         let mut outbox: BTreeMap<CommandId, OutboxCommand> = BTreeMap::new();
         for order in &self.orders {
             let commands = command_list_of_order(connection, *order).unwrap();
@@ -170,7 +176,7 @@ impl House {
             let found = self.read(|tx| tx.command_receipt_list_by_ids(ids));
             receipts.extend(found.into_iter().map(|receipt| (receipt.command_id, receipt)));
         }
-        let set_aside = this.phone.set_aside().map_err(|error| error.to_string())?;
+        let set_aside = this.phone().set_aside().map_err(|error| error.to_string())?;
         let shown: BTreeSet<CommandId> = set_aside.commands.iter().map(|entry| entry.command.id).collect();
         for (id, entry) in &outbox {
             tally.commands += 1;
@@ -202,7 +208,7 @@ impl House {
         let mut places: BTreeMap<u64, u32> = BTreeMap::new();
         let mut columns = SampleColumns::new();
         let devices: BTreeMap<DeviceId, usize> =
-            self.testers.iter().enumerate().map(|(index, tester)| (tester.phone.device_id(), index)).collect();
+            self.testers.iter().enumerate().map(|(index, tester)| (tester.phone().device_id(), index)).collect();
         for order in &self.orders {
             for test in self.read(|tx| tx.field_test_list_by_work_order(*order)) {
                 for block in self.read(|tx| tx.sample_block_list_by_test(test.id)) {
@@ -229,8 +235,8 @@ impl House {
             }
         }
         for (index, tester) in self.testers.iter().enumerate() {
-            let connection = tester.phone.store().connection();
-            let set_aside = tester.phone.set_aside().map_err(|error| error.to_string())?;
+            let connection = tester.phone().store().connection();
+            let set_aside = tester.phone().set_aside().map_err(|error| error.to_string())?;
             let refused = set_aside.blocks.iter().filter(|block| !block.is_held_by_server).count();
             ensure!(refused == 0, "phone {index}: the server refused {refused} sound blocks");
             for (test, _) in field_test_list(connection).unwrap() {
@@ -293,15 +299,32 @@ impl House {
 
     /// Every photo that a phone let go of is whole on the server.
     fn check_photos(&self, tally: &mut Tally) -> Result<(), String> {
+        let mut stored = BTreeSet::new();
         for order in &self.orders {
             for photo in self.read(|tx| tx.photo_list_by_work_order(*order)) {
                 ensure!(photo.state == PhotoState::Stored, "photo {} is {:?} when all is quiet", photo.id, photo.state);
                 tally.photos += 1;
+                stored.insert(photo.id);
             }
         }
         for (index, tester) in self.testers.iter().enumerate() {
-            let refused = tester.phone.set_aside().map_err(|error| error.to_string())?.photos.len();
+            let refused = tester.phone().set_aside().map_err(|error| error.to_string())?.photos.len();
             ensure!(refused == 0, "phone {index}: the server refused {refused} sound photos");
+            let diagnostics = tester.phone().diagnostics().map_err(|error| error.to_string())?;
+            ensure!(diagnostics.is_store_sound, "phone {index}: SQLite finds the store damaged");
+            // One whose announcement was refused stays on the phone.
+            let held = photo_list_held(tester.phone().store().connection()).unwrap();
+            let held: BTreeSet<_> = held.into_iter().map(|(photo, _)| photo.manifest.id).collect();
+            let files = tester.photo_files();
+            // The phone has just started: files that belong to no photo are gone.
+            let is_held = |name: &String| held.iter().any(|id| name.starts_with(&id.to_string()));
+            ensure!(files.iter().all(is_held), "phone {index} keeps files of photos that it does not have: {files:?}");
+            let lost: Vec<_> = tester
+                .told_photos
+                .difference(&stored)
+                .filter(|id| !held.contains(id) || !files.iter().any(|name| name.starts_with(&id.to_string())))
+                .collect();
+            ensure!(lost.is_empty(), "phone {index} lost photos that it took: {lost:?}");
         }
         Ok(())
     }

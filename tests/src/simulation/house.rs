@@ -9,15 +9,16 @@
     reason = "a simulation stops at what it does not expect"
 )]
 
-use super::chance::{SeededEntropy, VirtualClock};
-use super::network::{REFRESH_PATH, Record, Wire, deliver};
-use super::operations::{Fault, Operation};
+use super::chance::{Dice, SeededEntropy, VirtualClock};
+use super::network::{REFRESH_PATH, Record, ServerEnds, deliver};
+use super::operations::Operation;
 use super::phones::{PLACE, Tester};
-use super::server::Server;
+use super::server::{Server, runtime};
 use super::{Database, Setting};
+use crate::medium::{Medium, Survival};
 use crate::postgres;
 use callout_mobile_sdk::engine::HttpResponse;
-use callout_mobile_sdk::facade::PhoneError;
+use callout_mobile_sdk::store::StoreKey;
 use callout_server::env::Env;
 use callout_storage::work_orders::{WorkOrder, WorkOrderFilter};
 use callout_storage::{Page, RegionScope, Storage, StorageConfig, StorageError};
@@ -25,20 +26,15 @@ use callout_sync_protocol::ids::{UserId, WorkOrderId};
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::work_orders::WorkOrderState;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 /// A tester has so many orders at most; then no new ones come in for this one.
 const ORDERS_OF_TESTER: usize = 12;
-/// Pages are so short that most syncs after a pause need several.
-const CHANGES_A_PAGE: u32 = 3;
-/// Refresh tokens are good for 30 days; a phone that stayed away for nearly so long may have to sign in again.
-const AWAY_SECONDS: i64 = 29 * 24 * 3_600;
 
 /// A desk's user with the tokens of the moment.
 #[derive(Debug)]
@@ -51,6 +47,29 @@ struct Desk {
     good_until: Timestamp,
 }
 
+/// How often what failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// Power of phones.
+    pub phone_power: u64,
+    /// Acts of phones that found no room.
+    pub phone_full: u64,
+    /// Processes of servers, in the middle of a request.
+    pub servers_killed: u64,
+    /// Power of the servers' machine, in the middle of a request.
+    pub server_power: u64,
+}
+
+impl Failures {
+    /// Counts another world's, too.
+    pub fn add(&mut self, other: Self) {
+        self.phone_power += other.phone_power;
+        self.phone_full += other.phone_full;
+        self.servers_killed += other.servers_killed;
+        self.server_power += other.server_power;
+    }
+}
+
 /// See the module.
 pub struct House {
     /// Server processes.
@@ -61,8 +80,10 @@ pub struct House {
     pub orders: Vec<WorkOrderId>,
     /// What was seen on the wire.
     pub record: Record,
-    /// The database, for what no API shows.
-    pub storage: Storage,
+    /// The database, for what no API shows; absent only while the servers' machine is off.
+    pub(super) storage: Option<Storage>,
+    pub(super) sqlite: Option<StorageConfig>,
+    pub(super) ends: ServerEnds,
     /// The one clock.
     pub clock: VirtualClock,
     /// Samples given out so far.
@@ -71,9 +92,12 @@ pub struct House {
     pub reviews: u64,
     /// Copies of orders on phones that were spoiled.
     pub spoiled: u64,
+    /// What failed so far.
+    pub failures: Failures,
     desks: Vec<Desk>,
     runtime: Rc<actix_web::rt::Runtime>,
     env: Env,
+    region: String,
     folder: TempDir,
 }
 
@@ -94,13 +118,18 @@ impl House {
     /// A world with its people and a first sync of every phone; `None` where its database is not installed.
     pub fn new(seed: u64, setting: &Setting) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let storage = match setting.database {
+        let machine = folder.path().join("server");
+        std::fs::create_dir(&machine).unwrap();
+        let mut ends = ServerEnds::default();
+        let (storage, sqlite) = match setting.database {
             Database::Sqlite => {
-                let storage = Storage::open(&StorageConfig::Sqlite { path: folder.path().join("callout.db") }).unwrap();
+                ends.medium = Medium::over(&machine);
+                let config = StorageConfig::Sqlite { path: machine.join("callout.db") };
+                let storage = Storage::open(&config).unwrap();
                 storage.migrate().unwrap();
-                storage
+                (storage, Some(config))
             }
-            Database::Postgres => postgres::fresh_storage("simulation").unwrap()?,
+            Database::Postgres => (postgres::fresh_storage("simulation").unwrap()?, None),
         };
         // Ten in the morning in China.
         let clock = VirtualClock::new("2026-11-23T02:00:00Z".parse().unwrap());
@@ -110,14 +139,18 @@ impl House {
             testers: Vec::new(),
             orders: Vec::new(),
             record: Record::default(),
-            storage,
+            storage: Some(storage),
+            sqlite,
+            ends,
             clock,
             samples: 0,
             reviews: 0,
             spoiled: 0,
+            failures: Failures::default(),
             desks: Vec::new(),
-            runtime: Rc::new(actix_web::rt::Runtime::new().unwrap()),
+            runtime: Rc::new(runtime()),
             env,
+            region: String::new(),
             folder,
         };
         house.servers = (0..setting.servers).map(|_| house.server_start()).collect();
@@ -126,11 +159,21 @@ impl House {
     }
 
     fn photo_folder(&self) -> PathBuf {
-        self.folder.path().join("photos")
+        self.folder.path().join("server").join("photos")
     }
 
-    fn server_start(&self) -> Server {
-        Server::start(&self.runtime, self.storage.clone(), &self.photo_folder(), self.env.clone())
+    /// The database, for what no API shows.
+    pub fn storage(&self) -> &Storage {
+        self.storage.as_ref().expect("the servers' machine is on")
+    }
+
+    pub(super) fn server_start(&self) -> Server {
+        Server::start(&self.runtime, self.storage().clone(), &self.photo_folder(), self.env.clone())
+    }
+
+    /// When servers end.
+    pub fn ends_mut(&mut self) -> &mut ServerEnds {
+        &mut self.ends
     }
 
     fn people(&mut self, phones: u8, seed: u64) {
@@ -148,40 +191,36 @@ impl House {
             }),
         )["id"]
             .clone();
-        let user_create = |house: &mut Self, name: &str, role: &str| {
-            house.desk_must(
-                "admin",
-                "/v1/users",
-                &json!({
-                    "user_name": name, "display_name": name, "password": PASSWORD, "roles": [role],
-                    "all_regions": false, "region_ids": [&region],
-                }),
-            )
-        };
+        self.region = region.as_str().unwrap().to_owned();
         for (name, role) in [("agent", "customer_service_agent"), ("t1", "t1_dispatcher"), ("lead", "regional_lead")] {
-            user_create(self, name, role);
+            self.user_create(name, role);
             self.desk_sign_in(name, PASSWORD);
         }
         for number in 0..phones {
-            let name = format!("tester-{number}");
-            let user = user_create(self, &name, "field_tester");
-            let user: UserId = user["id"].as_str().unwrap().parse().unwrap();
-            let folder = self.folder.path().join(&name);
-            let mut tester = Tester::new(&folder, user, &self.clock, seed ^ (u64::from(number) + 1) << 32);
-            let mut wire = Wire {
-                server: &self.servers[0],
-                clock: &self.clock,
-                history: &mut tester.history,
-                record: &mut self.record,
-                changes_a_page: CHANGES_A_PAGE,
-                is_parted: false,
-                faults: VecDeque::new(),
-            };
-            tester.phone.sign_in(&mut wire, &name, PASSWORD).unwrap();
-            // A person signs in once; only what the phone sends by itself comes again.
-            tester.history.clear();
-            self.testers.push(tester);
+            let tester = self.tester_add(seed ^ (u64::from(number) + 1) << 32, number % 2 == 1);
+            self.testers[tester].switch_on().unwrap();
+            assert!(self.tester_sign_in(tester).unwrap(), "nothing has failed yet");
         }
+    }
+
+    fn user_create(&mut self, name: &str, role: &str) -> UserId {
+        let user = json!({
+            "user_name": name, "display_name": name, "password": PASSWORD, "roles": [role],
+            "all_regions": false, "region_ids": [&self.region],
+        });
+        self.desk_must("admin", "/v1/users", &user)["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Another tester, with a phone that is not on yet; says which.
+    pub fn tester_add(&mut self, seed: u64, is_sealed: bool) -> usize {
+        let number = self.testers.len();
+        let name = format!("tester-{number}");
+        let user = self.user_create(&name, "field_tester");
+        let mut key = [0; 32];
+        Dice::new(seed).fill(&mut key);
+        let key = is_sealed.then(|| StoreKey::from_bytes(key));
+        self.testers.push(Tester::new(&self.folder.path().join(&name), user, &self.clock, seed, key));
+        number
     }
 
     fn desk_sign_in(&mut self, name: &'static str, password: &str) {
@@ -244,7 +283,7 @@ impl House {
     pub fn scope(&self, tester: UserId) -> Vec<WorkOrder> {
         let filter = WorkOrderFilter { assigned_to: Some(tester), ..WorkOrderFilter::of(RegionScope::All) };
         let page = Page::first(500);
-        let list = self.storage.read("simulation", |tx| tx.work_order_list(&filter, &page));
+        let list = self.storage().read("simulation", |tx| tx.work_order_list(&filter, &page));
         let list: Result<Vec<_>, StorageError> = list;
         list.unwrap().into_iter().map(|(order, _)| order).collect()
     }
@@ -255,7 +294,8 @@ impl House {
         (recent > 0).then(|| self.orders[self.orders.len() - 1 - usize::from(number) % recent])
     }
 
-    fn order_make(&mut self, tester: usize) {
+    /// A complaint comes in and becomes an order of a tester, unless that one has enough.
+    pub fn order_make(&mut self, tester: usize) {
         let user = self.testers[tester].user;
         if self.scope(user).iter().filter(|order| order.state.is_in_field()).count() >= ORDERS_OF_TESTER {
             return;
@@ -330,17 +370,17 @@ impl House {
             Operation::Act { phone: number, order, act } => {
                 let tester = phone(*number);
                 let result = self.testers[tester].act(*order, *act, &mut self.samples);
-                return result.map_err(|error| format!("phone {tester}: {act:?} failed: {error:?}"));
+                self.settle(tester, &format!("{act:?}"), result)?;
             }
             Operation::Stream { phone: number, samples } => {
                 let tester = phone(*number);
                 let result = self.testers[tester].stream(*samples, &mut self.samples);
-                return result.map_err(|error| format!("phone {tester}: a capture failed: {error:?}"));
+                self.settle(tester, "a capture", result)?;
             }
             Operation::Flush { phone: number, close } => {
                 let tester = phone(*number);
                 let result = self.testers[tester].flush(*close);
-                return result.map_err(|error| format!("phone {tester}: a flush failed: {error:?}"));
+                self.settle(tester, "a flush", result)?;
             }
             Operation::Sync { phone: number, server, patience, faults } => {
                 return self.sync(phone(*number), *server, *patience, faults).map(drop);
@@ -348,7 +388,10 @@ impl House {
             Operation::Replay { phone: number, server, back } => self.replay(phone(*number), *server, *back),
             Operation::OrderSpoil { phone: number, order } => {
                 let tester = phone(*number);
-                self.spoiled += u64::from(self.testers[tester].order_spoil(*order));
+                let result = self.testers[tester].order_spoil(*order);
+                // One that failed may have happened all the same, if the power failed with it.
+                self.spoiled += u64::from(!matches!(result, Ok(false)));
+                self.settle(tester, "a fault", result.map(drop))?;
             }
             Operation::Partition { phone: number, is_lost } => {
                 let tester = phone(*number);
@@ -356,7 +399,24 @@ impl House {
             }
             Operation::PhoneKill { phone: number } => {
                 let tester = phone(*number);
-                self.testers[tester].kill();
+                self.testers[tester].kill()?;
+            }
+            Operation::PowerCut { phone: number, steps, chance } => {
+                let tester = phone(*number);
+                self.testers[tester].survive(Survival::of((*chance).into()));
+                if let Some(medium) = self.testers[tester].medium() {
+                    medium.cut_after((*steps).into());
+                }
+            }
+            Operation::DiskFull { phone: number, steps } => {
+                if let Some(medium) = self.testers[phone(*number)].medium() {
+                    medium.fill_after((*steps).into());
+                }
+            }
+            Operation::DiskRoom { phone: number } => {
+                if let Some(medium) = self.testers[phone(*number)].medium() {
+                    medium.make_room();
+                }
             }
             Operation::ServerRestart { server } => {
                 let server = usize::from(*server) % self.servers.len();
@@ -369,51 +429,18 @@ impl House {
             Operation::Advance { minutes } => self.clock.advance_seconds(i64::from(*minutes) * 60),
             Operation::Compact { hours } => {
                 let before = self.clock.time().plus_seconds(-i64::from(*hours) * 3_600);
-                let done = self.storage.write("simulation", |tx| tx.feed_compact(before));
+                let done = self.storage().write("simulation", |tx| tx.feed_compact(before));
                 let done: Result<usize, StorageError> = done;
                 done.unwrap();
             }
             Operation::FeedRestart => {
                 let epoch = u64::try_from(self.clock.time().unix_millis()).unwrap();
-                let done = self.storage.write("simulation", |tx| tx.feed_epoch_set(epoch));
+                let done = self.storage().write("simulation", |tx| tx.feed_epoch_set(epoch));
                 let done: Result<(), StorageError> = done;
                 done.unwrap();
             }
         }
         Ok(())
-    }
-
-    /// One sync; says whether it reached its end.
-    pub fn sync(&mut self, tester: usize, server: u8, patience: u8, faults: &[Fault]) -> Result<bool, String> {
-        let server = usize::from(server) % self.servers.len();
-        let now = self.clock.time();
-        let Tester { phone, history, is_parted, answered_at, .. } = &mut self.testers[tester];
-        let is_long_away = now > answered_at.plus_seconds(AWAY_SECONDS);
-        let mut wire = Wire {
-            server: &self.servers[server],
-            clock: &self.clock,
-            history,
-            record: &mut self.record,
-            changes_a_page: CHANGES_A_PAGE,
-            is_parted: *is_parted,
-            faults: faults.iter().copied().collect(),
-        };
-        match phone.sync(&mut wire, patience.into(), &mut |_| ()) {
-            Ok(_) => {
-                *answered_at = self.clock.time();
-                self.check_scope(tester)?;
-                Ok(true)
-            }
-            Err(PhoneError::Network { .. }) => Ok(false),
-            Err(PhoneError::SignInNeeded) if is_long_away => {
-                wire.faults.clear();
-                wire.is_parted = false;
-                phone.sign_in(&mut wire, &format!("tester-{tester}"), PASSWORD).map_err(|error| error.to_string())?;
-                *answered_at = self.clock.time();
-                Ok(false)
-            }
-            Err(error) => Err(format!("phone {tester}: the sync ended with: {error:?}")),
-        }
     }
 
     /// A request that was sent before arrives, and nobody hears the answer. Of renewals of tokens only the latest comes again: an
@@ -431,6 +458,6 @@ impl House {
         if is_renewal && latest != Some(index) {
             return;
         }
-        deliver(&self.servers[server], &mut self.record, request, request.body.len());
+        deliver(&self.servers[server], &mut self.ends, &mut self.record, request, request.body.len());
     }
 }

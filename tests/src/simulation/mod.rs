@@ -2,9 +2,10 @@
 //! and between them a network that loses, repeats, cuts and delays; one thread, one clock, one seed.
 //!
 //! A run is a list of [`Operation`]s, made from a seed or kept from a find. The same seed gives the same messages, byte for byte
-//! ([`Report::digest`]). What must hold is in `checks`. What does not belong here: processes, sockets and torn writes beneath the
-//! databases; a server that dies within a unit of work is the same as a request lost (its transaction is undone), one that dies
-//! behind it the same as an answer lost.
+//! ([`Report::digest`]). What must hold is in `checks`. Phones lose power before any write or sync of their storage, or find it full;
+//! servers are killed at any wait of a request, and their machine, where the database is SQLite, loses power before any write or sync
+//! ([`crate::medium`]). `cuts` does the same to one visit at every one of its steps. What does not belong here: processes and sockets
+//! (`kill_loop`).
 
 #![allow(
     clippy::unwrap_used,
@@ -15,14 +16,19 @@
 
 pub(crate) mod chance;
 mod checks;
+mod cuts;
 pub(crate) mod full_phone;
 mod house;
 mod network;
 mod operations;
 mod phones;
 pub(crate) mod server;
+mod visits;
 
+pub use chance::Dice;
 pub use checks::Tally;
+pub use cuts::{Cut, Cuts, cut_everywhere, seal_cut_everywhere};
+pub use house::Failures;
 pub use operations::{Act, Fault, Operation, operations};
 
 use house::House;
@@ -64,6 +70,8 @@ pub struct Report {
     pub orders: u64,
     /// Reviews made.
     pub reviews: u64,
+    /// What failed.
+    pub failures: Failures,
     /// What was counted when all was quiet.
     pub tally: Tally,
     /// The same for the same operations and seed.
@@ -116,6 +124,7 @@ fn run_in(house: &mut House, operations: &[Operation], done: &mut usize) -> Resu
         messages: house.record.messages,
         orders: house.orders.len() as u64,
         reviews: house.reviews,
+        failures: house.failures,
         tally,
         digest: house.record.digest(),
     })

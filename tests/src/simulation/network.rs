@@ -12,6 +12,7 @@
 use super::chance::VirtualClock;
 use super::operations::Fault;
 use super::server::Server;
+use crate::medium::Medium;
 use callout_mobile_sdk::engine::{HttpRequest, HttpResponse};
 use callout_mobile_sdk::transport::{Traffic, Transport, TransportError};
 use callout_sync_protocol::frame::{frame_decode, frame_encode};
@@ -105,6 +106,24 @@ impl Record {
 /// The requests of one phone, the newest last.
 pub type History = VecDeque<HttpRequest>;
 
+/// When servers end in the middle of what they do.
+#[derive(Debug, Default)]
+pub struct ServerEnds {
+    /// The medium beneath the database and the photos, where it is SQLite's.
+    pub medium: Option<Medium>,
+    /// The process is killed when it has waited so often more.
+    pub waits: Option<u64>,
+    /// The process that a phone spoke to was killed.
+    pub is_killed: bool,
+}
+
+impl ServerEnds {
+    /// The power of the servers' machine has failed.
+    pub fn is_without_power(&self) -> bool {
+        self.medium.as_ref().is_some_and(Medium::is_dead)
+    }
+}
+
 /// One phone's connection during one sync.
 pub struct Wire<'a> {
     /// The server at the other end.
@@ -121,6 +140,8 @@ pub struct Wire<'a> {
     pub is_parted: bool,
     /// What happens to the next messages.
     pub faults: VecDeque<Fault>,
+    /// How the servers end, if they do.
+    pub ends: &'a mut ServerEnds,
 }
 
 impl std::fmt::Debug for Wire<'_> {
@@ -129,13 +150,27 @@ impl std::fmt::Debug for Wire<'_> {
     }
 }
 
-/// A request reaches a server, whole or in part.
-pub fn deliver(server: &Server, record: &mut Record, request: &HttpRequest, bytes: usize) -> HttpResponse {
+/// A request reaches a server, whole or in part. No answer if the server ends before it has one.
+pub fn deliver(
+    server: &Server,
+    ends: &mut ServerEnds,
+    record: &mut Record,
+    request: &HttpRequest,
+    bytes: usize,
+) -> Option<HttpResponse> {
+    if ends.is_killed || ends.is_without_power() {
+        return None;
+    }
     let headers: Vec<(&str, &str)> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let body = &request.body[..bytes];
-    let response = server.call(request.method.as_str(), &request.path, &headers, body);
+    let response = server.call_until(request.method.as_str(), &request.path, &headers, body, &mut ends.waits);
+    if response.is_none() {
+        ends.is_killed = true;
+        ends.waits = None;
+    }
+    let response = response.filter(|_| !ends.is_without_power())?;
     record.note(request.method.as_str(), &request.path, body, &response);
-    response
+    Some(response)
 }
 
 fn part(length: usize, thousandths: u16) -> usize {
@@ -154,52 +189,76 @@ impl Wire<'_> {
     }
 }
 
+impl Wire<'_> {
+    fn deliver(&mut self, request: &HttpRequest, bytes: usize) -> Option<HttpResponse> {
+        deliver(self.server, self.ends, self.record, request, bytes)
+    }
+
+    /// What the phone hears, if anything.
+    fn carry(&mut self, request: &HttpRequest, fault: Fault) -> Option<HttpResponse> {
+        let whole = request.body.len();
+        match fault {
+            Fault::None => self.deliver(request, whole),
+            Fault::RequestLost => None,
+            Fault::AnswerLost => {
+                self.deliver(request, whole);
+                None
+            }
+            Fault::TwiceFirstHeard => {
+                let first = self.deliver(request, whole);
+                self.deliver(request, whole);
+                first
+            }
+            Fault::TwiceLastHeard => {
+                self.deliver(request, whole);
+                self.deliver(request, whole)
+            }
+            Fault::RequestCut(thousandths) => {
+                self.deliver(request, part(whole, thousandths));
+                None
+            }
+            Fault::AnswerCut(thousandths) => {
+                let mut response = self.deliver(request, whole)?;
+                response.body.truncate(part(response.body.len(), thousandths));
+                Some(response)
+            }
+            Fault::Slow(seconds) => {
+                self.clock.advance_seconds(seconds.into());
+                let response = self.deliver(request, whole);
+                self.clock.advance_seconds(seconds.into());
+                response
+            }
+            Fault::ServerKilled(waits) => {
+                self.ends.waits = Some(waits.into());
+                self.deliver(request, whole);
+                self.ends.waits = None;
+                self.ends.is_killed = true;
+                None
+            }
+            Fault::ServerPowerCut(steps) => {
+                let Some(medium) = &self.ends.medium else { return self.deliver(request, whole) };
+                medium.cut_after(steps.into());
+                let response = self.deliver(request, whole);
+                if let Some(medium) = &self.ends.medium {
+                    medium.cut_never();
+                }
+                response
+            }
+        }
+    }
+}
+
 impl Transport for Wire<'_> {
     fn send(&mut self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
         let request = &self.paged(request);
-        let lost = |what: &str| Err(TransportError(format!("the {what} was lost")));
         self.clock.advance_seconds(1);
         let fault = self.faults.pop_front().unwrap_or(Fault::None);
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
         self.history.push_back(request.clone());
-        if self.is_parted {
-            return lost("network");
-        }
-        let whole = request.body.len();
-        match fault {
-            Fault::None => Ok(deliver(self.server, self.record, request, whole)),
-            Fault::RequestLost => lost("request"),
-            Fault::AnswerLost => {
-                deliver(self.server, self.record, request, whole);
-                lost("answer")
-            }
-            Fault::TwiceFirstHeard => {
-                let first = deliver(self.server, self.record, request, whole);
-                deliver(self.server, self.record, request, whole);
-                Ok(first)
-            }
-            Fault::TwiceLastHeard => {
-                deliver(self.server, self.record, request, whole);
-                Ok(deliver(self.server, self.record, request, whole))
-            }
-            Fault::RequestCut(thousandths) => {
-                deliver(self.server, self.record, request, part(whole, thousandths));
-                lost("rest of the request")
-            }
-            Fault::AnswerCut(thousandths) => {
-                let mut response = deliver(self.server, self.record, request, whole);
-                response.body.truncate(part(response.body.len(), thousandths));
-                Ok(response)
-            }
-            Fault::Slow(seconds) => {
-                self.clock.advance_seconds(seconds.into());
-                let response = deliver(self.server, self.record, request, whole);
-                self.clock.advance_seconds(seconds.into());
-                Ok(response)
-            }
-        }
+        let heard = if self.is_parted { None } else { self.carry(request, fault) };
+        heard.ok_or_else(|| TransportError(format!("nothing came back: {fault:?}")))
     }
 
     fn traffic(&self) -> Traffic {

@@ -24,6 +24,11 @@ pub enum Fault {
     AnswerCut(u16),
     /// The message takes so many seconds.
     Slow(u16),
+    /// The server's process is killed when it has waited so often for this request; another takes its place after the sync.
+    ServerKilled(u8),
+    /// The power of the servers' machine fails before the so many-th write or sync of the request; SQLite only. It is there again
+    /// after the sync.
+    ServerPowerCut(u8),
 }
 
 /// One thing that a tester does, offline.
@@ -144,6 +149,28 @@ pub enum Operation {
         /// Which phone.
         phone: u8,
     },
+    /// A phone's power fails before so many-th further write or sync of its storage; what was not synced survives as the chance has
+    /// it ([`Survival::of`](crate::medium::Survival::of)).
+    PowerCut {
+        /// Which phone.
+        phone: u8,
+        /// Writes and syncs.
+        steps: u16,
+        /// Of the survival.
+        chance: u16,
+    },
+    /// After so many further writes and syncs a phone's storage has no room any more.
+    DiskFull {
+        /// Which phone.
+        phone: u8,
+        /// Writes and syncs.
+        steps: u16,
+    },
+    /// There is room again.
+    DiskRoom {
+        /// Which phone.
+        phone: u8,
+    },
     /// A server stops and another process takes its place.
     ServerRestart {
         /// Which server.
@@ -171,7 +198,7 @@ pub enum Operation {
 }
 
 fn fault(dice: &mut Dice) -> Fault {
-    match dice.below(10) {
+    match dice.below(12) {
         0..3 => Fault::None,
         3 => Fault::RequestLost,
         4 | 5 => Fault::AnswerLost,
@@ -179,6 +206,8 @@ fn fault(dice: &mut Dice) -> Fault {
         6 => Fault::TwiceLastHeard,
         7 => Fault::RequestCut(dice.below(1_000) as u16),
         8 => Fault::AnswerCut(dice.below(1_000) as u16),
+        9 => Fault::ServerKilled(dice.below(8) as u8),
+        10 => Fault::ServerPowerCut(1 + dice.below(60) as u8),
         _ => Fault::Slow(1 + dice.below(120) as u16),
     }
 }
@@ -221,11 +250,14 @@ fn operation(dice: &mut Dice, phones: u8, servers: u8) -> Operation {
             let faults = (0..count).map(|_| fault(dice)).collect();
             O::Sync { phone, server, patience: dice.below(4) as u8, faults }
         }
-        83..86 => O::Replay { phone, server, back: dice.below(24) as u8 },
-        86 => O::Partition { phone, is_lost: true },
-        87..89 => O::Partition { phone, is_lost: false },
-        89..92 => O::PhoneKill { phone },
-        92..94 => O::ServerRestart { server },
+        83..85 => O::Replay { phone, server, back: dice.below(24) as u8 },
+        85 => O::Partition { phone, is_lost: true },
+        86..88 => O::Partition { phone, is_lost: false },
+        88 => O::PhoneKill { phone },
+        89..92 => O::PowerCut { phone, steps: 1 + dice.below(80) as u16, chance: dice.below(1 << 16) as u16 },
+        92 if dice.percent(40) => O::DiskFull { phone, steps: dice.below(40) as u16 },
+        92 => O::DiskRoom { phone },
+        93 => O::ServerRestart { server },
         94 => O::ClockSet { phone, ahead_hours: dice.below(400) as i16 - 200 },
         95 => O::OrderSpoil { phone, order: dice.below(8) as u8 },
         96..98 => O::Advance { minutes: dice.below(90) as u16 },

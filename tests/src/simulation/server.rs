@@ -22,10 +22,13 @@ use callout_server::jobs::Jobs;
 use callout_server::photos::service::{PhotoService, PhotoSettings};
 use callout_server::photos::store::PhotoStore;
 use callout_storage::Storage;
+use std::future::poll_fn;
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::str::FromStr as _;
+use std::sync::mpsc::{Sender, channel};
+use std::task::Poll;
 
 type Answering = Pin<Box<dyn Future<Output = HttpResponse>>>;
 
@@ -41,6 +44,22 @@ impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Server")
     }
+}
+
+/// Occupies the one thread for blocking work until it is dropped. So a request that begins such work always waits for it, and how often
+/// it waits is no matter of chance.
+fn gate_close() -> Sender<()> {
+    let (gate, closed) = channel();
+    let (here, is_here) = channel();
+    actix_web::rt::task::spawn_blocking(move || here.send(()).and_then(|()| Ok(closed.recv().is_ok())));
+    is_here.recv().expect("the thread comes to it");
+    gate
+}
+
+/// A runtime for simulated servers: one thread for blocking work.
+pub fn runtime() -> actix_web::rt::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    runtime.unwrap().into()
 }
 
 impl Server {
@@ -108,6 +127,19 @@ impl Server {
 
     /// One request and its answer.
     pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> HttpResponse {
+        self.call_until(method, path, headers, body, &mut None).expect("nothing ends it")
+    }
+
+    /// As [`Server::call`]; the process is killed when it has waited so often, counted down over all its requests: what the wait was
+    /// for has happened, what comes behind it never does.
+    pub fn call_until(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        waits: &mut Option<u64>,
+    ) -> Option<HttpResponse> {
         let mut request = TestRequest::with_uri(path).method(Method::from_str(method).unwrap());
         for (name, value) in headers {
             request = request.insert_header((*name, *value));
@@ -115,6 +147,17 @@ impl Server {
         if !body.is_empty() || matches!(method, "POST" | "PATCH") {
             request = request.insert_header(("content-length", body.len().to_string())).set_payload(body.to_vec());
         }
-        self.runtime.block_on((self.handler)(request))
+        let mut answering = (self.handler)(request);
+        self.runtime.block_on(poll_fn(move |context| {
+            if *waits == Some(0) {
+                return Poll::Ready(None);
+            }
+            let _gate = waits.is_some().then(gate_close);
+            let answer = answering.as_mut().poll(context).map(Some);
+            if let (Poll::Pending, Some(left)) = (&answer, waits.as_mut()) {
+                *left -= 1;
+            }
+            answer
+        }))
     }
 }
