@@ -311,6 +311,7 @@ impl Jobs {
                 tx.feed_compact(now.plus_seconds(-TOMBSTONE_SECONDS))?;
                 tx.refresh_token_delete_expired(now)?;
                 tx.job_delete_finished(now.plus_seconds(-FINISHED_JOB_SECONDS))?;
+                tx.statistics_refresh()?;
                 Ok(())
             })
         })

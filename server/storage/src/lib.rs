@@ -66,6 +66,7 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod site_outages;
 pub mod sites;
+pub mod statistics;
 pub mod supervision_entries;
 pub mod tracking_tickets;
 pub mod user_profiles;

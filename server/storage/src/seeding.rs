@@ -199,12 +199,4 @@ impl Tx {
             AnyConnection::Postgres(c) => statements.iter().try_for_each(|statement| c.batch_execute(statement)),
         })
     }
-
-    /// Lets the database learn what its tables hold, as it does by itself in time.
-    pub fn analyze(&mut self) -> Result<(), StorageError> {
-        self.run(|c| match c {
-            AnyConnection::Sqlite(c) => c.batch_execute("analyze"),
-            AnyConnection::Postgres(c) => c.batch_execute("analyze"),
-        })
-    }
 }

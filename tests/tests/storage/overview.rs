@@ -495,8 +495,9 @@ fn a_year_is_made_in_one_go(storage: &Storage) {
     write(storage, |tx| {
         tx.seed_year(&seed, 0, 60)?;
         tx.seed_year(&seed, 60, 100)?;
-        tx.analyze()
+        tx.statistics_make()
     });
+    write(storage, |tx| tx.statistics_refresh());
     let ids: Vec<ComplaintId> = (0..100).map(year_complaint_id).collect();
     let sources = read(storage, |tx| tx.kpi_source_list(&ids));
     assert_eq!(sources.len(), 100);

@@ -165,7 +165,7 @@ pub fn measure(house: &House, orders: u64) -> Value {
     for first in (0..orders).step_by(CHUNK as usize) {
         storage.write("seed_year", |tx| tx.seed_year(&seed, first, (first + CHUNK).min(orders))).unwrap();
     }
-    storage.write("analyze", |tx| tx.analyze()).unwrap();
+    storage.write("analyze", |tx| tx.statistics_make()).unwrap();
     let seeded = began.elapsed();
     eprintln!("  {orders} orders made in {seeded:?}");
     let app = App::new(storage.clone(), Env::system(), AppConfig::default()).unwrap();
@@ -177,7 +177,7 @@ pub fn measure(house: &House, orders: u64) -> Value {
     })
     .unwrap();
     let rebuilt = began.elapsed();
-    storage.write("analyze", |tx| tx.analyze()).unwrap();
+    storage.write("analyze", |tx| tx.statistics_make()).unwrap();
     sites_down(&house.desk("integration_client"), &regions);
     let taken = burst(&house.desk("customer_service_agent"), &regions[0]);
     eprintln!("  complaints_taken: {taken}");
@@ -211,6 +211,7 @@ pub fn measure(house: &House, orders: u64) -> Value {
         ("warnings", "/v1/warnings?limit=100".to_owned()),
         ("work_orders_newest", "/v1/work-orders?limit=50".to_owned()),
         ("work_orders_approved", "/v1/work-orders?limit=50&state=approved".to_owned()),
+        ("work_orders_submitted_of_a_region", format!("/v1/work-orders?limit=50&state=submitted&region_id={region}")),
         ("complaints_newest", "/v1/complaints?limit=50".to_owned()),
         ("similar_complaints", format!("/v1/complaints/{}/similar", year_complaint_id(orders - 1))),
         ("clocks_of_all_standings", "/v1/clocks?limit=50".to_owned()),

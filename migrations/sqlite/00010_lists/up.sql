@@ -1,4 +1,4 @@
--- Notices about early warnings too, not only about complaints (R-WARN-1).
+-- Lists that desks read: notices about early warnings too, not only about complaints (R-WARN-1).
 create table notices_2 (
     id blob not null primary key,
     recipient_id blob not null references users (id),
@@ -22,3 +22,8 @@ create index jobs_finished_at on jobs (finished_at) where finished_at is not nul
 
 -- Clocks of every standing, the earliest deadline first: without this a desk's list sorts all clocks that ever were.
 create index clocks_by_due_at on clocks (due_at, id);
+
+-- Orders of a state, newest first, of all regions or of one: sorted by the index instead of after reading them all.
+create index work_orders_state_created on work_orders (state, created_at, id);
+create index work_orders_region_state_created on work_orders (region_id, state, created_at, id);
+drop index work_orders_region_id;
