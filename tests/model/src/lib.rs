@@ -38,6 +38,9 @@ pub struct Cursor {
     pub number: u8,
 }
 
+/// What tells whether two hold the same. In the protocol eight bytes, which are taken here for as good as what they are made of.
+pub type Checkpoint = std::collections::BTreeMap<OrderId, u8>;
+
 /// What a phone asks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Request {
@@ -45,6 +48,8 @@ pub struct Request {
     pub attempt: u8,
     /// Where the phone's feed ends.
     pub cursor: Option<Cursor>,
+    /// What the phone holds there.
+    pub checkpoint: Option<Checkpoint>,
     /// What waits on the phone.
     pub commands: Vec<Command>,
 }
@@ -66,4 +71,6 @@ pub struct Response {
     pub cursor: Cursor,
     /// More wait.
     pub has_more: bool,
+    /// What a phone holds that has all of it; told where nothing more waits.
+    pub checkpoint: Option<Checkpoint>,
 }

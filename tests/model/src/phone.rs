@@ -17,16 +17,25 @@ pub struct Phone {
     pub decided: BTreeMap<Command, bool>,
     /// How many attempts were made.
     pub attempts: u8,
+    /// What it held after its last answer was not what the server said.
+    pub is_in_doubt: bool,
+    /// A copy was spoiled since the last answer. Not part of the phone: it does not know.
+    pub is_spoiled: bool,
     /// The attempt whose answer is awaited; not on the disk.
     pub awaits: Option<u8>,
 }
 
 impl Phone {
-    /// The next question.
-    pub fn ask(&mut self) -> Request {
+    /// The next question, with the phone's checkpoint if it knows of such.
+    pub fn ask(&mut self, has_checkpoints: bool) -> Request {
         self.attempts += 1;
         self.awaits = Some(self.attempts);
-        Request { attempt: self.attempts, cursor: self.cursor, commands: self.outbox.clone() }
+        Request {
+            attempt: self.attempts,
+            cursor: self.cursor,
+            checkpoint: self.cursor.filter(|_| has_checkpoints).map(|_| self.copies.clone()),
+            commands: self.outbox.clone(),
+        }
     }
 
     /// The answer arrives.
@@ -46,6 +55,9 @@ impl Phone {
         }
         if response.reset && mutation != Some(Mutation::IgnoresReset) {
             self.copies.clear();
+            if mutation == Some(Mutation::ResetsDropUnsentWork) {
+                self.outbox.clear();
+            }
         }
         for (order, version) in &response.changes {
             match version {
@@ -54,5 +66,15 @@ impl Phone {
             };
         }
         self.cursor = Some(response.cursor);
+        self.is_in_doubt = response.checkpoint.as_ref().is_some_and(|theirs| *theirs != self.copies);
+        self.is_spoiled = false;
+    }
+
+    /// A copy becomes an older one, as by a fault of the storage; nothing tells the phone.
+    pub fn spoil(&mut self, order: OrderId) {
+        if let Some(version) = self.copies.get_mut(&order) {
+            *version -= 1;
+            self.is_spoiled = true;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The server: orders, feeds whose numbers are given under a lock, receipts. Each function is one committed transaction.
 
-use crate::world::Mutation;
+use crate::world::{Bounds, Mutation};
 use crate::{Command, Cursor, OrderId, Request, Response, Tester};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,18 +130,25 @@ impl Server {
     }
 
     /// Judges commands and reads a page of changes.
-    pub fn sync(&mut self, tester: Tester, request: &Request, page: usize, mutation: Option<Mutation>) -> Response {
+    pub fn sync(&mut self, tester: Tester, request: &Request, bounds: &Bounds, mutation: Option<Mutation>) -> Response {
         let outcomes = request.commands.iter().map(|command| (*command, self.command(command, mutation))).collect();
         let feed = &self.feeds[usize::from(tester)];
         let resumed = request.cursor.filter(|cursor| {
-            cursor.epoch == self.epoch && cursor.number >= feed.compacted_through && cursor.number <= feed.last_number
+            // Only at the feed's end can the two be compared.
+            let disagrees = cursor.number == feed.last_number
+                && mutation != Some(Mutation::IgnoresCheckpoints)
+                && request.checkpoint.as_ref().is_some_and(|theirs| *theirs != self.scope(tester));
+            cursor.epoch == self.epoch
+                && cursor.number >= feed.compacted_through
+                && cursor.number <= feed.last_number
+                && !disagrees
         });
         let after = resumed.map_or(0, |cursor| cursor.number);
         let mut entries: Vec<(OrderId, FeedEntry)> =
             feed.entries.iter().filter(|(_, entry)| entry.number > after).map(|(id, entry)| (*id, *entry)).collect();
         entries.sort_unstable_by_key(|(_, entry)| entry.number);
-        let is_full = entries.len() >= page;
-        entries.truncate(page);
+        let is_full = entries.len() >= bounds.page;
+        entries.truncate(bounds.page);
         let number = match entries.last() {
             Some((_, last)) if is_full => last.number,
             _ => feed.last_number,
@@ -159,6 +166,7 @@ impl Server {
             changes,
             cursor: Cursor { epoch: self.epoch, number },
             has_more: number < feed.last_number,
+            checkpoint: (bounds.checkpoints && number >= feed.last_number).then(|| self.scope(tester)),
         }
     }
 

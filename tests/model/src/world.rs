@@ -30,6 +30,10 @@ pub enum Mutation {
     TakesLateAnswers,
     /// A restored database goes on with the old epoch.
     RestoresSilently,
+    /// The server does not look at the checkpoint of a phone.
+    IgnoresCheckpoints,
+    /// A phone that starts over forgets what it has not sent.
+    ResetsDropUnsentWork,
 }
 
 /// How large a world is.
@@ -53,6 +57,10 @@ pub struct Bounds {
     pub slow_transactions: bool,
     /// The database may be restored from a backup once.
     pub restores: bool,
+    /// Phones and server tell their checkpoints (version 2). Without them everything must hold as well, unless copies are spoiled.
+    pub checkpoints: bool,
+    /// Copies on phones that a fault of the storage spoils.
+    pub spoils: u8,
 }
 
 impl Bounds {
@@ -67,6 +75,8 @@ impl Bounds {
         page: 1,
         slow_transactions: false,
         restores: false,
+        checkpoints: false,
+        spoils: 0,
     };
 }
 
@@ -89,6 +99,8 @@ pub struct World {
     pub desk_changes: u8,
     /// Compactions made.
     pub compactions: u8,
+    /// Copies spoiled.
+    pub spoils: u8,
     /// Commands given, a phone each.
     pub commands: Vec<u8>,
 }
@@ -112,6 +124,8 @@ pub enum Action {
     Restore,
     /// The tester does something, with or without a network.
     Act(Tester, OrderId),
+    /// A copy on a phone becomes an older one, and nobody is told.
+    Spoil(Tester, OrderId),
     /// The phone asks.
     Ask(Tester),
     /// The phone is killed, or gives up waiting.
@@ -160,8 +174,8 @@ impl World {
         world.commit();
         for _ in 0..12 {
             for tester in 0..world.phones.len() as Tester {
-                let request = world.phones[usize::from(tester)].ask();
-                let response = world.server.sync(tester, &request, model.bounds.page, model.mutation);
+                let request = world.phones[usize::from(tester)].ask(model.bounds.checkpoints);
+                let response = world.server.sync(tester, &request, &model.bounds, model.mutation);
                 world.phones[usize::from(tester)].apply(&response, model.mutation);
             }
         }
@@ -202,6 +216,7 @@ impl Model for SyncModel {
             is_restored: false,
             desk_changes: 0,
             compactions: 0,
+            spoils: 0,
             commands: vec![0; self.bounds.testers],
         }]
     }
@@ -247,6 +262,9 @@ impl Model for SyncModel {
             }
             if world.commands[usize::from(tester)] < self.bounds.commands {
                 actions.extend(phone.copies.keys().map(|order| Action::Act(tester, *order)));
+            }
+            if world.spoils < self.bounds.spoils {
+                actions.extend(phone.copies.keys().map(|order| Action::Spoil(tester, *order)));
             }
             if phone.awaits.is_some() {
                 actions.push(Action::GiveUp(tester));
@@ -310,13 +328,17 @@ impl Model for SyncModel {
                 *number += 1;
                 world.phones[usize::from(tester)].outbox.push(Command { tester, number: *number, order });
             }
+            Action::Spoil(tester, order) => {
+                world.spoils += 1;
+                world.phones[usize::from(tester)].spoil(order);
+            }
             Action::Ask(tester) => {
-                let request = world.phones[usize::from(tester)].ask();
+                let request = world.phones[usize::from(tester)].ask(self.bounds.checkpoints);
                 world.network.insert(Message::Asked(tester, request));
             }
             Action::GiveUp(tester) => world.phones[usize::from(tester)].awaits = None,
             Action::Deliver(Message::Asked(tester, request)) => {
-                let response = world.server.sync(tester, &request, self.bounds.page, self.mutation);
+                let response = world.server.sync(tester, &request, &self.bounds, self.mutation);
                 world.network.insert(Message::Answered(tester, response));
             }
             Action::Deliver(Message::Answered(tester, response)) => {
@@ -343,11 +365,20 @@ impl Model for SyncModel {
             Property::always("every command waits or is decided", |_, world: &World| {
                 world.every_command_is_somewhere()
             }),
-            Property::always("a phone that has everything agrees with the server", |_, world: &World| {
-                (0..world.phones.len() as Tester).all(|tester| {
-                    !world.is_caught_up(tester)
-                        || world.phones[usize::from(tester)].copies == world.server.scope(tester)
-                })
+            Property::always(
+                "a phone that has everything agrees with the server, or knows better",
+                |_, world: &World| {
+                    (0..world.phones.len() as Tester).all(|tester| {
+                        let phone = &world.phones[usize::from(tester)];
+                        !world.is_caught_up(tester)
+                            || phone.is_spoiled
+                            || phone.is_in_doubt
+                            || phone.copies == world.server.scope(tester)
+                    })
+                },
+            ),
+            Property::always("no phone doubts without a cause", |_, world: &World| {
+                world.spoils > 0 || world.phones.iter().all(|phone| !phone.is_in_doubt)
             }),
             Property::always("once nothing fails, every phone converges", |model, world: &World| {
                 world.converges(model)

@@ -17,6 +17,10 @@ const SLOW: Bounds =
 /// The database is restored from a backup.
 const RESTORE: Bounds = Bounds { orders: 2, desk_changes: 3, attempts: 3, restores: true, ..Bounds::QUIET };
 
+/// A copy is spoiled while commands wait and orders change.
+const SPOILED: Bounds =
+    Bounds { orders: 2, desk_changes: 1, commands: 1, attempts: 3, checkpoints: true, spoils: 1, ..Bounds::QUIET };
+
 /// Checks all states of the world and says how many there were.
 fn states(bounds: Bounds) -> usize {
     let checker = SyncModel { bounds, mutation: None }.checker().threads(2).spawn_bfs().join();
@@ -61,6 +65,28 @@ fn a_transaction_held_open() {
 #[test]
 fn a_restored_database() {
     assert!(states(RESTORE) > 1_000);
+}
+
+#[test]
+fn a_spoiled_copy() {
+    assert!(states(SPOILED) > 1_000);
+}
+
+/// Nobody who has done no wrong is made to start over: not by a compaction, nor by a restored database that says so.
+#[test]
+fn checkpoints_of_sound_phones() {
+    assert!(states(Bounds { checkpoints: true, ..COMPACTION }) > 10_000);
+    assert!(states(Bounds { checkpoints: true, ..RESTORE }) > 1_000);
+}
+
+#[test]
+fn ignored_checkpoints_are_noticed() {
+    is_noticed(SPOILED, Mutation::IgnoresCheckpoints, "once nothing fails, every phone converges");
+}
+
+#[test]
+fn unsent_work_dropped_by_a_reset_is_noticed() {
+    is_noticed(SPOILED, Mutation::ResetsDropUnsentWork, "every command waits or is decided");
 }
 
 #[test]
