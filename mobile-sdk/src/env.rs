@@ -2,6 +2,7 @@
 //!
 //! What does not belong here: the network (`transport`).
 
+use crate::transport::listening::ListenControl;
 use callout_sync_protocol::ids::uuid_v7;
 use callout_sync_protocol::time::Timestamp;
 use std::fmt::Debug;
@@ -16,6 +17,10 @@ pub trait Env: Debug + Send + Sync {
     fn random_fill(&self, bytes: &mut [u8]);
     /// Returns when the clock shows `until`.
     fn sleep_until(&self, until: Timestamp);
+    /// The same, but returns early when something is wished of whoever listens.
+    fn wait_until(&self, until: Timestamp, _control: &ListenControl) {
+        self.sleep_until(until);
+    }
 }
 
 /// A new UUIDv7 from the environment's clock and chance.
@@ -52,6 +57,12 @@ impl Env for SystemEnv {
     fn sleep_until(&self, until: Timestamp) {
         if let Ok(micros) = u64::try_from(until.micros_since(self.now())) {
             std::thread::sleep(Duration::from_micros(micros));
+        }
+    }
+
+    fn wait_until(&self, until: Timestamp, control: &ListenControl) {
+        if let Ok(micros) = u64::try_from(until.micros_since(self.now())) {
+            control.wait(Some(Duration::from_micros(micros)));
         }
     }
 }

@@ -1,6 +1,7 @@
 /* The tester's job by the Kotlin bindings; see against_server.py for what it gets and what is compared afterwards. */
 package callout.phone.check
 
+import callout.phone.ListeningEnded
 import callout.phone.Phone
 import callout.phone.ffi.*
 import callout.phone.reason
@@ -11,6 +12,7 @@ import kotlin.system.exitProcess
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.async
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.collect
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.runBlocking
@@ -113,6 +115,29 @@ private suspend fun fieldTest(phone: Phone) {
     val aside = phone.setAside()
     check(aside.commands.isEmpty() && aside.deferred.isEmpty() && aside.blocks.isEmpty() && aside.photos.isEmpty()) { "$aside" }
     check(phone.order(order.id).serverState == WorkOrderState.SUBMITTED)
+    orderByWakeUp(phone)
+}
+
+/** Another order comes although nobody asks for it; signing out ends the listening. */
+private suspend fun orderByWakeUp(phone: Phone): Unit = coroutineScope {
+    val arriving = async { phone.orderLists().first { it.size == 2 } }
+    val ended = async {
+        try {
+            phone.listen().collect { if (it is ListenEvent.Connected) File(setting("LISTENS")).createNewFile() }
+            null
+        } catch (failure: ListeningEnded) {
+            failure.end
+        }
+    }
+    withTimeout(60_000) { arriving.await() }
+    phone.signOut()
+    check(withTimeout(30_000) { ended.await() } is ListenEnd.SignInNeeded)
+    // Closing ends whoever watches, too.
+    val watched = CompletableDeferred<Unit>()
+    val watching = async { phone.orderChanges().onEach { watched.complete(Unit) }.collect() }
+    watched.await()
+    phone.close()
+    withTimeout(30_000) { watching.await() }
 }
 
 fun main() {

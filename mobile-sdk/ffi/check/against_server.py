@@ -1,7 +1,8 @@
 """Starts a server in a temporary folder, gives a tester an order, runs a program that does the job by the bindings, and compares.
 
 usage: against_server.py NAME FOLDER PROGRAM...
-The program gets what it needs by the environment: CALLOUT_CHECK_API, _USER, _PASSWORD, _DATA, _PHOTO, _SAMPLES (per operator).
+The program gets what it needs by the environment: CALLOUT_CHECK_API, _USER, _PASSWORD, _DATA, _PHOTO, _SAMPLES (per operator), and
+_LISTENS, a file that it makes when the phone listens for wake-ups: then a second order is dispatched, which only a wake-up can bring.
 """
 
 import csv
@@ -92,7 +93,7 @@ class Server:
 
 
 def order_dispatch(server):
-    """A region, four people, a complaint, an order with the tester. Gives the order and the lead's token."""
+    """A region, four people, a complaint, an order with the tester. Gives the order, how to dispatch another, and the lead's token."""
     admin = server.sign_in("admin", server.admin_password)
     # Rest hours are local, and the server's clock is what it is: take the offset at which it is ten in the morning now.
     offset = (10 - datetime.datetime.now(datetime.timezone.utc).hour) * 60
@@ -111,14 +112,18 @@ def order_dispatch(server):
     tester = person("tester", "field_tester")
     person("lead", "regional_lead")
     agent, dispatcher = server.sign_in("agent", PASSWORD), server.sign_in("dispatcher", PASSWORD)
-    complaint = server.call("POST", "/v1/complaints", agent, {
-        "reference": "EOMS-1", "channel": "eoms", "customer": {"name": "张三", "phone": "16900000001"},
-        "description": "厨房没有信号", "symptom": "no_signal"})["id"]
-    order = server.call("POST", f"/v1/complaints/{complaint}/classify", dispatcher, {"class": "network"})["work_order_id"]
-    server.call("POST", f"/v1/work-orders/{order}/locate", dispatcher, {
-        "address": "滨河路12号", "position": {"latitude": 30.55, "longitude": 114.31}})
-    server.call("POST", f"/v1/work-orders/{order}/dispatch", dispatcher, {"tester_id": tester})
-    return order, server.sign_in("lead", PASSWORD)
+
+    def dispatch(number):
+        complaint = server.call("POST", "/v1/complaints", agent, {
+            "reference": f"EOMS-{number}", "channel": "eoms", "customer": {"name": "张三", "phone": f"1690000000{number}"},
+            "description": "厨房没有信号", "symptom": "no_signal"})["id"]
+        order = server.call("POST", f"/v1/complaints/{complaint}/classify", dispatcher, {"class": "network"})["work_order_id"]
+        server.call("POST", f"/v1/work-orders/{order}/locate", dispatcher, {
+            "address": "滨河路12号", "position": {"latitude": 30.55, "longitude": 114.31}})
+        server.call("POST", f"/v1/work-orders/{order}/dispatch", dispatcher, {"tester_id": tester})
+        return order
+
+    return dispatch(1), lambda: dispatch(2), server.sign_in("lead", PASSWORD)
 
 
 def compare(server, order, lead):
@@ -150,19 +155,31 @@ def main():
     name, folder, program = sys.argv[1], sys.argv[2], sys.argv[3:]
     folder = os.path.join(folder, "run-" + name)
     os.makedirs(folder)
-    photo = os.path.join(folder, "photo.png")
+    photo, listens = os.path.join(folder, "photo.png"), os.path.join(folder, "listens")
     with open(photo, "wb") as file:
         file.write(png(96))
     server = Server(folder)
     try:
-        order, lead = order_dispatch(server)
+        order, dispatch_another, lead = order_dispatch(server)
         environment = dict(
             os.environ, CALLOUT_CHECK_API=server.api, CALLOUT_CHECK_USER="tester", CALLOUT_CHECK_PASSWORD=PASSWORD,
-            CALLOUT_CHECK_DATA=os.path.join(folder, "phone"), CALLOUT_CHECK_PHOTO=photo, CALLOUT_CHECK_SAMPLES=str(SAMPLES))
+            CALLOUT_CHECK_DATA=os.path.join(folder, "phone"), CALLOUT_CHECK_PHOTO=photo, CALLOUT_CHECK_SAMPLES=str(SAMPLES),
+            CALLOUT_CHECK_LISTENS=listens)
         begun = time.monotonic()
-        ended = subprocess.run(program, env=environment, timeout=300)
-        if ended.returncode != 0:
-            sys.exit(f"the {name} program ended with {ended.returncode}; the server said:\n{server.log()[-4000:]}")
+        running = subprocess.Popen(program, env=environment)
+        try:
+            while running.poll() is None and time.monotonic() < begun + 300:
+                if dispatch_another and os.path.exists(listens):
+                    dispatch_another()
+                    dispatch_another = None
+                time.sleep(0.02)
+        finally:
+            if running.poll() is None:
+                running.kill()
+        if running.wait() != 0:
+            sys.exit(f"the {name} program ended with {running.returncode}; the server said:\n{server.log()[-4000:]}")
+        if dispatch_another:
+            sys.exit(f"the {name} program did not listen")
         problems = compare(server, order, lead)
     finally:
         server.stop()

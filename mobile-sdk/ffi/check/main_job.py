@@ -2,15 +2,18 @@
 
 import datetime
 import os
+import pathlib
+import queue
 import threading
 
 from callout_phone import (
-    AffectedService, BackgroundSync, ContactOutcome, FindingsDraft, Language, Network, NetworkGeneration, Operator, OrderChange, Phone,
+    AffectedService, BackgroundSync, ContactOutcome, FindingsDraft, Language, ListenEnd, ListenEvent, Network, NetworkGeneration, Operator, OrderChange, Phone,
     PhoneError, PhotoPurpose, PhotoProcessing, Position, Sample, ServingCell, StorageLevel, SyncProgress, Technology, TimeWindow,
     WorkOrderState, operator_name, work_order_state_name,
 )
 
-API, USER, PASSWORD, DATA, PHOTO = (os.environ["CALLOUT_CHECK_" + name] for name in ("API", "USER", "PASSWORD", "DATA", "PHOTO"))
+API, USER, PASSWORD, DATA, PHOTO, LISTENS = (
+    os.environ["CALLOUT_CHECK_" + name] for name in ("API", "USER", "PASSWORD", "DATA", "PHOTO", "LISTENS"))
 SAMPLES = int(os.environ["CALLOUT_CHECK_SAMPLES"])
 KEY = bytes(range(32))
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -51,6 +54,30 @@ def arrived_order(phone: Phone):
     assert isinstance(change, OrderChange.SHOWN), change
     assert any(isinstance(item, SyncProgress.ROUND_DONE) for item in progress), progress
     return change.order
+
+
+def order_by_wake_up(phone: Phone) -> None:
+    """Another order comes although nobody asks for it; signing out ends the listening."""
+    ended: queue.Queue[ListenEnd | None] = queue.Queue()
+
+    def on_event(event: ListenEvent) -> None:
+        if isinstance(event, ListenEvent.CONNECTED):
+            pathlib.Path(LISTENS).touch()
+
+    with phone.watch_orders() as batches:
+        assert len(next(batches)) == 1
+        phone.set_network(Network.UNMETERED)
+        listening = phone.listen(on_event, on_ended=ended.put)
+        # The first order shows, too, as soon as its steps are with the server.
+        assert any(len(phone.orders()) == 2 for _ in batches)
+    phone.sign_out()
+    assert isinstance(ended.get(timeout=30), ListenEnd.SIGN_IN_NEEDED)
+    listening.stop()
+    # Closing ends whoever watches, too.
+    with phone.watch_orders() as batches:
+        next(batches)
+        phone.close()
+        assert list(batches) == []
 
 
 def main() -> None:
@@ -104,6 +131,7 @@ def main() -> None:
         assert phone.order(order.id).server_state == WorkOrderState.SUBMITTED
         assert phone.storage().level == StorageLevel.FINE
         assert "python check" not in phone.diagnostics_json()
+        order_by_wake_up(phone)
     expect_error(PhoneError.Closed, phone.orders)
     expect_error(PhoneError.Storage, lambda: Phone.open(DATA, store_key=bytes(32), server_url=API))
 

@@ -16,7 +16,7 @@ for pattern in ("*.h", "*.modulemap"):
     if not glob.glob(os.path.join(folder, pattern)):
         problems.append(f"no {pattern} was generated")
 
-for symbol in ("open class PhoneCore", "open class CaptureCore", "open class AccountsCore", "protocol OrderObserver", "protocol SyncListener",
+for symbol in ("open class PhoneCore", "open class CaptureCore", "open class AccountsCore", "protocol OrderObserver", "protocol SyncListener", "protocol WakeUpListener",
                "enum PhoneError", "struct Order", "struct Sample", "typealias WorkOrderId = UUID"):
     if symbol not in generated:
         problems.append(f"'{symbol}' was not generated")

@@ -10,8 +10,10 @@ import callout.phone.ffi.*
 import java.io.File
 import java.time.Instant
 import java.util.UUID
+import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.awaitClose
 import kotlinx.coroutines.channels.trySendBlocking
 import kotlinx.coroutines.flow.Flow
@@ -36,8 +38,18 @@ val PhoneException.reason: Reason
         is PhoneException.Closed -> failure.reason
     }
 
-/** The phone cannot tell of changes any more. */
+/** The phone cannot tell of changes any more, as when its files went away. */
 class OrderWatchEnded(val reason: Reason) : Exception(reason.textEn)
+
+/** The phone listens no more; [end] says why, and what to do about it. */
+class ListeningEnded(val end: ListenEnd) : Exception(end.reason.textEn)
+
+val ListenEnd.reason: Reason
+    get() = when (val end = this) {
+        is ListenEnd.SignInNeeded -> end.reason
+        is ListenEnd.DeviceRevoked -> end.reason
+        is ListenEnd.Failed -> end.reason
+    }
 
 /** One tester's phone. */
 class Phone(internal val core: PhoneCore, private val dispatcher: CoroutineDispatcher = Dispatchers.IO) : AutoCloseable {
@@ -54,10 +66,14 @@ class Phone(internal val core: PhoneCore, private val dispatcher: CoroutineDispa
 
     private suspend fun <T> onCore(work: PhoneCore.() -> T): T = withContext(dispatcher) { core.work() }
 
+    private val isClosed = AtomicBoolean()
+
     /** Closes the phone's files; a running sync ends first. */
     override fun close() {
-        core.shut()
-        core.close()
+        if (isClosed.compareAndSet(false, true)) {
+            core.shut()
+            core.close()
+        }
     }
 
     suspend fun deviceId(): UUID = onCore { deviceId() }
@@ -78,7 +94,7 @@ class Phone(internal val core: PhoneCore, private val dispatcher: CoroutineDispa
     /** By its number, its id, or an unmistakable beginning of one of them. */
     suspend fun findOrder(name: String): Order = onCore { orderFind(name) }
 
-    /** Everything at first, then every change. A slow collector gets changes merged, and never loses one. */
+    /** Everything at first, then every change, until the phone is closed. A slow collector gets changes merged, and never loses one. */
     fun orderChanges(): Flow<List<OrderChange>> = callbackFlow {
         val observation = core.observeOrders(object : OrderObserver {
             override fun onChanges(changes: List<OrderChange>) {
@@ -86,8 +102,8 @@ class Phone(internal val core: PhoneCore, private val dispatcher: CoroutineDispa
                 trySendBlocking(changes)
             }
 
-            override fun onFailed(reason: Reason) {
-                close(OrderWatchEnded(reason))
+            override fun onEnded(reason: Reason?) {
+                close(reason?.let(::OrderWatchEnded))
             }
         })
         awaitClose {
@@ -159,6 +175,27 @@ class Phone(internal val core: PhoneCore, private val dispatcher: CoroutineDispa
     private fun listener(tell: (SyncProgress) -> Unit) = object : SyncListener {
         override fun onProgress(progress: SyncProgress) = tell(progress)
     }
+
+    /**
+     * Syncs now, and then whenever the server says that something waits, for as long as it is collected; comes back by itself when the
+     * line breaks. What it brings shows in [orderChanges]. Fails with [ListeningEnded] when somebody has to sign in.
+     */
+    fun listen(): Flow<ListenEvent> = callbackFlow {
+        val listening = core.listen(object : WakeUpListener {
+            override fun onEvent(event: ListenEvent) {
+                // What a slow collector misses is of no use to it any more.
+                trySend(event)
+            }
+
+            override fun onEnded(end: ListenEnd?) {
+                close(end?.let(::ListeningEnded))
+            }
+        })
+        awaitClose {
+            listening.stop()
+            listening.close()
+        }
+    }.buffer(16, BufferOverflow.DROP_OLDEST).flowOn(dispatcher)
 
     fun setNetwork(network: Network): Unit = core.setNetwork(network)
 

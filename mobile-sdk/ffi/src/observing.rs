@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One order's change.
 #[derive(Clone, Debug, PartialEq, uniffi::Enum)]
+#[allow(clippy::large_enum_variant, reason = "what crosses to the languages is copied anyway")]
 pub enum OrderChange {
     /// It is new here, or anything about it is another than before; all of it.
     Shown {
@@ -36,8 +37,8 @@ pub trait OrderObserver: Send + Sync {
     /// What changed since the last call; everything the first time, even if that is nothing.
     fn on_changes(&self, changes: Vec<OrderChange>) -> Result<(), ListenerError>;
 
-    /// The phone cannot tell any more; no further call follows.
-    fn on_failed(&self, reason: Reason) -> Result<(), ListenerError>;
+    /// It is over, and no further call follows. Without a reason: the app ended it, or shut the phone.
+    fn on_ended(&self, reason: Option<Reason>) -> Result<(), ListenerError>;
 }
 
 /// A running observation. It ends when it is stopped, when the phone is shut, or when the observer fails.
@@ -62,7 +63,8 @@ impl Drop for Observation {
     }
 }
 
-fn observe(inner: &Inner, is_stopped: &AtomicBool, observer: &dyn OrderObserver) {
+/// Until the observation ends; says why, if not because the app wanted it.
+fn observe(inner: &Inner, is_stopped: &AtomicBool, observer: &dyn OrderObserver) -> Option<Reason> {
     let mut watch = OrderWatch::default();
     let mut is_first = true;
     loop {
@@ -70,21 +72,17 @@ fn observe(inner: &Inner, is_stopped: &AtomicBool, observer: &dyn OrderObserver)
         let seen = inner.signal.count();
         let changes = inner.act(|phone| phone.order_changes(&mut watch));
         if is_stopped.load(Ordering::Acquire) {
-            return;
+            return None;
         }
         let told = match changes {
             Ok(changes) if changes.is_empty() && !is_first => Ok(()),
             Ok(changes) => observer.on_changes(changes.into_iter().map(OrderChange::from).collect()),
             // The app did that.
-            Err(PhoneError::Closed { .. }) => return,
-            Err(error) => {
-                // There is nobody else to tell.
-                let _ = observer.on_failed(error.into_reason());
-                return;
-            }
+            Err(PhoneError::Closed { .. }) => return None,
+            Err(error) => return Some(error.into_reason()),
         };
         if told.is_err() {
-            return;
+            return None;
         }
         is_first = false;
         inner.signal.wait(seen, PATIENCE);
@@ -106,9 +104,17 @@ impl PhoneCore {
     pub fn observe_orders(&self, observer: Arc<dyn OrderObserver>) -> Result<Arc<Observation>, PhoneError> {
         let is_stopped = Arc::new(AtomicBool::new(false));
         let (inner, stopped) = (self.inner.clone(), is_stopped.clone());
+        let telling = self.inner.telling();
         std::thread::Builder::new()
             .name("callout-orders".to_owned())
-            .spawn(move || observe(&inner, &stopped, observer.as_ref()))
+            .spawn(move || {
+                telling.begin();
+                let reason = observe(&inner, &stopped, observer.as_ref());
+                // There is nobody else to tell.
+                let _ = observer.on_ended(reason);
+                drop(observer);
+                drop(telling);
+            })
             .map_err(|error| PhoneError::Storage {
                 is_full: false,
                 reason: Reason::new(format!("no thread could be started: {error}"), "无法启动线程"),

@@ -4,14 +4,15 @@
 //! as long as a sync takes. Both are handles on the same store, so that nobody waits for a slow link.
 
 use crate::PhoneError;
-use callout_mobile_sdk::facade::{self, ChangeSignal, Network};
+use callout_mobile_sdk::facade::{self, ChangeSignal, ListenControl, Network};
 use callout_mobile_sdk::transport::http_client::{HttpClient, ServerUrl, ServerUrlError};
 use callout_mobile_sdk::{Phone, PhoneConfig, StoreKey, SystemEnv};
 use callout_sync_protocol::ids::{DeviceId, UserId};
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::SystemTime;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 /// What an app says when it opens a phone.
@@ -73,8 +74,33 @@ pub(crate) struct Inner {
     acts: Mutex<Option<Phone>>,
     line: Mutex<Option<Line>>,
     network: Mutex<Network>,
+    /// Of those who listen for wake-ups.
+    controls: Mutex<Vec<ListenControl>>,
+    server: HttpClient,
     pub(crate) signal: ChangeSignal,
     is_closed: AtomicBool,
+    threads: Arc<(Mutex<u32>, Condvar)>,
+}
+
+thread_local! {
+    static IS_TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Held by a thread that tells the app something, until the very end of it.
+pub(crate) struct Telling(Arc<(Mutex<u32>, Condvar)>);
+
+impl Telling {
+    /// On the thread itself, at its beginning.
+    pub(crate) fn begin(&self) {
+        IS_TELLING.set(true);
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        *held(&self.0.0) -= 1;
+        self.0.1.notify_all();
+    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -124,10 +150,44 @@ impl Inner {
 
     pub(crate) fn network_set(&self, network: Network) {
         *held(&self.network) = network;
+        self.controls_each(|control| control.set_network(network));
+    }
+
+    fn controls_each(&self, tell: impl FnMut(&ListenControl)) {
+        held(&self.controls).iter().for_each(tell);
+    }
+
+    /// A third handle on the store with a client of its own, for whoever listens.
+    pub(crate) fn handle_beside(&self) -> Result<(Phone, HttpClient), PhoneError> {
+        let mut phone = self.act(|phone| phone.beside())?;
+        phone.set_network(*held(&self.network));
+        Ok((phone, self.server.beside()))
+    }
+
+    /// For a thread that is about to begin.
+    pub(crate) fn telling(&self) -> Telling {
+        *held(&self.threads.0) += 1;
+        Telling(self.threads.clone())
+    }
+
+    /// The control of a new listener, which is stopped with the phone.
+    pub(crate) fn control_new(&self) -> ListenControl {
+        let control = ListenControl::default();
+        held(&self.controls).push(control.clone());
+        if self.is_closed.load(Ordering::Acquire) {
+            control.stop();
+        }
+        control
+    }
+
+    /// Lets go of those that have ended.
+    pub(crate) fn control_forget(&self, ended: &ListenControl) {
+        held(&self.controls).retain(|control| !control.is_same(ended));
     }
 
     fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
+        self.controls_each(ListenControl::stop);
         *held(&self.acts) = None;
         // A running sync lets go of its handle when it ends.
         if let Ok(mut line) = self.line_try() {
@@ -151,6 +211,7 @@ impl Inner {
         }
         *line = None;
         self.is_closed.store(true, Ordering::Release);
+        self.controls_each(ListenControl::stop);
         drop((line, acts));
         self.signal.raise();
         Ok(())
@@ -165,13 +226,17 @@ pub struct PhoneCore {
 
 impl PhoneCore {
     pub(crate) fn with(phone: Phone, client: HttpClient) -> Result<Arc<Self>, PhoneError> {
+        let server = client.beside();
         let line = Line { phone: phone.beside()?, client };
         let inner = Inner {
             signal: phone.change_signal(),
             acts: Mutex::new(Some(phone)),
             line: Mutex::new(Some(line)),
             network: Mutex::new(Network::default()),
+            controls: Mutex::default(),
+            server,
             is_closed: AtomicBool::new(false),
+            threads: Arc::default(),
         };
         Ok(Arc::new(Self { inner: Arc::new(inner) }))
     }
@@ -193,6 +258,19 @@ impl PhoneCore {
         self.inner.close();
     }
 
+    /// Waits until the threads that observe and listen have ended, as they do after `shut` or when they are stopped; says whether they
+    /// have. For languages whose runtime must not be called any more once the program ends. On such a thread it does not wait.
+    pub fn wait_for_threads(&self, patience_ms: u32) -> bool {
+        let (count, changed) = &*self.inner.threads;
+        let running = held(count);
+        if IS_TELLING.get() {
+            return *running == 0;
+        }
+        let patience = Duration::from_millis(patience_ms.into());
+        let waited = changed.wait_timeout_while(running, patience, |running| *running > 0);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 == 0
+    }
+
     /// This installation's id, as enrolled with the server.
     pub fn device_id(&self) -> Result<DeviceId, PhoneError> {
         self.inner.act(|phone| Ok::<_, PhoneError>(phone.device_id()))
@@ -207,7 +285,11 @@ impl PhoneCore {
 
     /// Forgets the tokens on this phone; what was captured stays.
     pub fn sign_out(&self) -> Result<(), PhoneError> {
-        self.inner.act(Phone::sign_out)
+        self.inner.act(Phone::sign_out)?;
+        // Whoever listens finds out at once.
+        let network = *held(&self.inner.network);
+        self.inner.network_set(network);
+        Ok(())
     }
 
     /// Since when the phone knows that its device was revoked; it shows nothing until somebody signs in again.

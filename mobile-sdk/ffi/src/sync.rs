@@ -137,6 +137,16 @@ pub enum NotNow {
     },
 }
 
+impl From<facade::NotNow> for NotNow {
+    fn from(why: facade::NotNow) -> Self {
+        match why {
+            facade::NotNow::NoNetwork => Self::NoNetwork,
+            facade::NotNow::WaitsForWifi => Self::WaitsForWifi,
+            facade::NotNow::ServerWish { until } => Self::ServerWish { until: system_time(until) },
+        }
+    }
+}
+
 /// How a sync of the app's own accord ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
 pub enum BackgroundSync {
@@ -168,13 +178,7 @@ fn listened(
         facade::BackgroundSync::Done(summary) => {
             BackgroundSync::Done { summary: SyncSummary::new(summary, before, line.client.traffic()) }
         }
-        facade::BackgroundSync::NotNow(why) => BackgroundSync::Postponed {
-            why: match why {
-                facade::NotNow::NoNetwork => NotNow::NoNetwork,
-                facade::NotNow::WaitsForWifi => NotNow::WaitsForWifi,
-                facade::NotNow::ServerWish { until } => NotNow::ServerWish { until: system_time(until) },
-            },
-        },
+        facade::BackgroundSync::NotNow(why) => BackgroundSync::Postponed { why: why.into() },
     })
 }
 

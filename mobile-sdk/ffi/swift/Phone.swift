@@ -46,8 +46,29 @@ private final class StreamObserver: OrderObserver, @unchecked Sendable {
         continuation.yield(changes)
     }
 
-    func onFailed(reason: Reason) throws {
-        continuation.finish(throwing: OrderWatchEnded(reason: reason))
+    func onEnded(reason: Reason?) throws {
+        continuation.finish(throwing: reason.map { OrderWatchEnded(reason: $0) })
+    }
+}
+
+/// The phone listens no more; `end` says why.
+public struct ListeningEnded: Error, Sendable {
+    public let end: ListenEnd
+}
+
+private final class StreamListener: WakeUpListener, @unchecked Sendable {
+    private let continuation: AsyncThrowingStream<ListenEvent, Error>.Continuation
+
+    init(_ continuation: AsyncThrowingStream<ListenEvent, Error>.Continuation) {
+        self.continuation = continuation
+    }
+
+    func onEvent(event: ListenEvent) throws {
+        continuation.yield(event)
+    }
+
+    func onEnded(end: ListenEnd?) throws {
+        continuation.finish(throwing: end.map { ListeningEnded(end: $0) })
     }
 }
 
@@ -116,7 +137,7 @@ public final class Phone: @unchecked Sendable {
     /// By its number, its id, or an unmistakable beginning of one of them.
     public func findOrder(_ name: String) async throws -> Order { try await act { try $0.orderFind(name: name) } }
 
-    /// Everything at first, then every change, for as long as the stream is read.
+    /// Everything at first, then every change, for as long as the stream is read and the phone is open.
     public func orderChanges() -> AsyncThrowingStream<[OrderChange], Error> {
         AsyncThrowingStream { continuation in
             do {
@@ -205,6 +226,20 @@ public final class Phone: @unchecked Sendable {
         waitsMax: UInt32 = 0, onProgress: (@Sendable (SyncProgress) -> Void)? = nil
     ) async throws -> BackgroundSync {
         try await talk { try $0.syncInBackground(waitsMax: waitsMax, listener: onProgress.map(ProgressListener.init)) }
+    }
+
+    /// Syncs now, and then whenever the server says that something waits, for as long as the stream is read; comes back by itself when
+    /// the line breaks. What it brings shows in `orderChanges`. Fails with `ListeningEnded` when somebody has to sign in.
+    public func listen() -> AsyncThrowingStream<ListenEvent, Error> {
+        // What a slow reader misses is of no use to it any more.
+        AsyncThrowingStream(bufferingPolicy: .bufferingNewest(16)) { continuation in
+            do {
+                let listening = try core.listen(listener: StreamListener(continuation))
+                continuation.onTermination = { _ in listening.stop() }
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
     }
 
     public func setNetwork(_ network: Network) { core.setNetwork(network: network) }

@@ -7,7 +7,7 @@ use callout_phone_ffi::{
 };
 use callout_sync_protocol::ids::WorkOrderId;
 use std::net::TcpListener;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,8 +62,9 @@ impl OrderObserver for Told {
         self.0.lock().unwrap().send(changes.len()).map_err(|error| ListenerError::Failed { what: error.to_string() })
     }
 
-    fn on_failed(&self, reason: Reason) -> Result<(), ListenerError> {
-        panic!("{reason:?}")
+    fn on_ended(&self, reason: Option<Reason>) -> Result<(), ListenerError> {
+        assert_eq!(reason, None, "the app ended it");
+        Ok(())
     }
 }
 
@@ -85,8 +86,9 @@ fn an_observation_begins_with_everything_and_lets_go_of_its_observer_at_its_end(
         } else {
             observation.stop();
         }
+        assert!(phone.wait_for_threads(30_000));
         // The sender is gone only when the thread has let go of the observer.
-        assert!(changes.recv_timeout(PATIENCE).is_err());
+        assert_eq!(changes.try_recv(), Err(TryRecvError::Disconnected));
     }
     assert!(matches!(phone.orders(), Err(PhoneError::Closed { .. })));
 }

@@ -10,6 +10,8 @@ pub struct RequestId(pub u64);
 /// The methods in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// GET
+    Get,
     /// HEAD
     Head,
     /// POST
@@ -22,6 +24,7 @@ impl Method {
     /// As it stands in the request line.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Get => "GET",
             Self::Head => "HEAD",
             Self::Post => "POST",
             Self::Patch => "PATCH",

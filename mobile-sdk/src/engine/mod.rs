@@ -8,7 +8,9 @@
 
 mod backoff;
 mod deferral;
+mod event_stream;
 mod http;
+mod listening;
 mod network;
 mod photo_upload;
 mod photos;
@@ -16,7 +18,9 @@ mod sync_round;
 pub(crate) mod tokens;
 
 pub use backoff::BackoffConfig;
+pub use event_stream::{EventStream, StreamEvent, TooLong};
 pub use http::{HttpRequest, HttpResponse, Method, RequestId};
+pub use listening::{ListenEnd, ListenEvent, ListenInstruction, ListenProgress, ListenSync, Listener};
 pub use network::{Network, NotNow};
 
 use crate::capture::seal::field_test_seal;
@@ -34,6 +38,7 @@ use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::version::{
     MAX_BLOCKS, MAX_COMMANDS, MEDIA_TYPE, PROTOCOL_VERSION, VERSIONS_HEADER, version_in_common,
 };
+use network::not_now;
 use photos::PhotoRun;
 use serde::Serialize;
 use sync_round::{RoundLimits, SentRound, item_set_aside, round_apply, round_request};
@@ -306,7 +311,7 @@ impl Engine {
             Phase::Idle | Phase::Waiting { .. } => {
                 if by_person {
                     store.write(deferral_clear)?;
-                } else if let Some(reason) = self.not_now(store)? {
+                } else if let Some(reason) = not_now(store, self.network)? {
                     self.phase = Phase::Idle;
                     return Ok(vec![Instruction::Report(Progress::NotNow { reason })]);
                 }

@@ -34,7 +34,23 @@ pub enum NotNow {
     },
 }
 
+/// Why the app may do nothing by itself on this network.
+pub(super) fn not_now(store: &Store, network: Network) -> Result<Option<NotNow>, StoreError> {
+    Ok(match network {
+        Network::Absent => Some(NotNow::NoNetwork),
+        Network::Metered => {
+            (settings_get(store.connection())?.metered_use == MeteredUse::WhenAsked).then_some(NotNow::WaitsForWifi)
+        }
+        Network::Unmetered => None,
+    })
+}
+
 impl Engine {
+    /// The network that it was told of last.
+    pub fn network(&self) -> Network {
+        self.network
+    }
+
     /// The network as it is told without an event; for hosts that ask for one sync at a time.
     pub fn network_set(&mut self, network: Network) {
         self.network = network;
@@ -55,17 +71,6 @@ impl Engine {
             Phase::Idle if is_better => self.handle(store, moment, Event::SyncWanted { by_person: false }),
             Phase::Idle | Phase::InFlight { .. } => Ok(vec![]),
         }
-    }
-
-    /// Why the app may not sync by itself on this network.
-    pub(super) fn not_now(&self, store: &Store) -> Result<Option<NotNow>, StoreError> {
-        Ok(match self.network {
-            Network::Absent => Some(NotNow::NoNetwork),
-            Network::Metered => {
-                (settings_get(store.connection())?.metered_use == MeteredUse::WhenAsked).then_some(NotNow::WaitsForWifi)
-            }
-            Network::Unmetered => None,
-        })
     }
 
     /// Photos are the bulk of what a tester sends.

@@ -56,6 +56,11 @@ impl Accounts {
         Ok(Self { root: root.to_owned() })
     }
 
+    /// The accounts in `root`, if any account was ever added there.
+    pub fn find(root: &Path) -> Option<Self> {
+        root.join(ACCOUNTS_FOLDER).is_dir().then(|| Self { root: root.to_owned() })
+    }
+
     fn folder(&self, slot: AccountSlot) -> PathBuf {
         self.root.join(ACCOUNTS_FOLDER).join(slot.to_string())
     }
@@ -100,6 +105,18 @@ impl Accounts {
     /// [`StoreError::File`].
     pub fn switch(&self, slot: AccountSlot) -> Result<(), StoreError> {
         durable::replace(&self.root.join(CURRENT_FILE), slot.to_string().as_bytes())
+    }
+
+    /// No account is the current one from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::File`].
+    pub fn leave(&self) -> Result<(), StoreError> {
+        let path = self.root.join(CURRENT_FILE);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(&path)(error)),
+            _ => Ok(()),
+        }
     }
 
     /// The account's phone; `config` brings its key.

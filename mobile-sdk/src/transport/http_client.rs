@@ -2,20 +2,21 @@
 //!
 //! Bytes are counted where they enter and leave the socket, so that TLS and headers are in the figures.
 
+use super::listening::{Answered, ListenControl, StreamTransport};
 use super::{Traffic, Transport, TransportError};
-use crate::engine::{HttpRequest, HttpResponse};
+use crate::engine::{HttpRequest, HttpResponse, Method};
 use callout_sync_protocol::version::MAX_FRAME_BYTES;
-use std::io::Read as _;
+use std::io::Read;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use ureq::Agent;
 use ureq::http;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, RustlsConnector, TcpConnector, Transport as Wire,
 };
+use ureq::{Agent, Body};
 
 /// To the server's door.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -81,55 +82,85 @@ pub struct HttpClient {
 impl HttpClient {
     /// A client; nothing is connected yet.
     pub fn new(server: ServerUrl) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_per_read(Some(STALL_TIMEOUT))
-            .timeout_per_write(Some(STALL_TIMEOUT))
-            .timeout_global(Some(CALL_TIMEOUT))
-            .user_agent(concat!("callout-phone/", env!("CARGO_PKG_VERSION")))
-            .build();
         let counters = Arc::new(Counters::default());
-        let connector =
-            ().chain(TcpConnector::default())
-                .chain(CountingConnector(counters.clone()))
-                .chain(RustlsConnector::default());
-        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
-        Self { agent, server, requests: 0, counters }
+        Self { agent: agent(&counters, Some(CALL_TIMEOUT)), server, requests: 0, counters }
     }
 
-    fn try_send(&self, request: &HttpRequest) -> Result<HttpResponse, ureq::Error> {
+    /// Another client of the same server, with connections of its own.
+    pub fn beside(&self) -> Self {
+        Self::new(self.server.clone())
+    }
+
+    fn answer(&self, agent: &Agent, request: &HttpRequest) -> Result<http::Response<Body>, ureq::Error> {
         let uri = format!("{}{}", self.server.as_str(), request.path);
         let mut builder = http::Request::builder().method(request.method.as_str()).uri(uri);
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);
         }
-        let response = match request.method {
-            crate::engine::Method::Head => self.agent.run(builder.body(())?)?,
-            _ => self.agent.run(builder.body(request.body.as_slice())?)?,
-        };
-        let headers = response
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-            .collect();
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        let limit = MAX_FRAME_BYTES as u64;
-        response.into_body().into_reader().take(limit + 1).read_to_end(&mut body)?;
-        if body.len() as u64 > limit {
-            return Err(ureq::Error::BodyExceedsLimit(limit));
+        match request.method {
+            Method::Get | Method::Head => agent.run(builder.body(())?),
+            Method::Post | Method::Patch => agent.run(builder.body(request.body.as_slice())?),
         }
-        Ok(HttpResponse { status, headers, body })
     }
+
+    fn try_send(&self, request: &HttpRequest) -> Result<HttpResponse, ureq::Error> {
+        let (response, body) = head(self.answer(&self.agent, request)?);
+        whole(response, body)
+    }
+
+    fn try_listen(&self, agent: &Agent, request: &HttpRequest) -> Result<Answered, ureq::Error> {
+        let (response, body) = head(self.answer(agent, request)?);
+        if response.status == 200 {
+            return Ok(Answered { response, stream: Some(Box::new(body.into_reader())) });
+        }
+        Ok(Answered { response: whole(response, body)?, stream: None })
+    }
+}
+
+fn agent(counters: &Arc<Counters>, call_timeout: Option<Duration>) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_per_read(Some(STALL_TIMEOUT))
+        .timeout_per_write(Some(STALL_TIMEOUT))
+        .timeout_global(call_timeout)
+        .user_agent(concat!("callout-phone/", env!("CARGO_PKG_VERSION")))
+        .build();
+    let connector =
+        ().chain(TcpConnector::default()).chain(CountingConnector(counters.clone())).chain(RustlsConnector::default());
+    Agent::with_parts(config, connector, DefaultResolver::default())
+}
+
+fn head(answer: http::Response<Body>) -> (HttpResponse, Body) {
+    let (parts, body) = answer.into_parts();
+    let headers = parts
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    (HttpResponse { status: parts.status.as_u16(), headers, body: vec![] }, body)
+}
+
+fn whole(head: HttpResponse, body: Body) -> Result<HttpResponse, ureq::Error> {
+    let mut bytes = Vec::new();
+    let limit = MAX_FRAME_BYTES as u64;
+    body.into_reader().take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(ureq::Error::BodyExceedsLimit(limit));
+    }
+    Ok(HttpResponse { body: bytes, ..head })
+}
+
+fn no_answer(error: ureq::Error) -> TransportError {
+    TransportError(format!("no answer from the server: {error}"))
 }
 
 impl Transport for HttpClient {
     fn send(&mut self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
         self.requests += 1;
-        self.try_send(request).map_err(|error| TransportError(format!("no answer from the server: {error}")))
+        self.try_send(request).map_err(no_answer)
     }
 
     fn traffic(&self) -> Traffic {
@@ -138,6 +169,17 @@ impl Transport for HttpClient {
             bytes_sent: self.counters.sent.load(Ordering::Relaxed),
             bytes_received: self.counters.received.load(Ordering::Relaxed),
         }
+    }
+}
+
+impl StreamTransport for HttpClient {
+    fn listen(&mut self, request: &HttpRequest, control: &ListenControl) -> Result<Answered, TransportError> {
+        self.requests += 1;
+        // Connections of its own, which can be cut without touching a sync's; open for as long as something comes now and then.
+        let agent = agent(&self.counters, None);
+        let line = agent.clone();
+        control.line_open(move || line.clone().shutdown());
+        self.try_listen(&agent, request).map_err(no_answer)
     }
 }
 

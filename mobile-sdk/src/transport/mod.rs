@@ -3,6 +3,7 @@
 //! A simulation brings its own transport and environment and gets the very same phone. What does not belong here: any decision.
 
 pub mod http_client;
+pub mod listening;
 
 use crate::engine::{Engine, Event, HttpRequest, HttpResponse, Instruction, Moment, NotNow, Progress, SyncSummary};
 use crate::env::{Env, random_u64};

@@ -6,6 +6,8 @@ mod capture;
 mod evidence;
 #[path = "http_client.rs"]
 mod http_client;
+#[path = "listening.rs"]
+mod listening;
 #[path = "offline.rs"]
 mod offline;
 #[path = "phone_core.rs"]

@@ -1,9 +1,10 @@
-//! What the phone reads of other apps: their logs.
+//! What the phone reads of others: the logs of measuring apps, and the server's stream of wake-ups.
 
 use crate::Target;
+use callout_mobile_sdk::engine::EventStream;
 use callout_mobile_sdk::import::{ImportOptions, LogFormat, import_reader};
 
-pub(crate) const TARGETS: [Target; 2] = [
+pub(crate) const TARGETS: [Target; 3] = [
     Target {
         name: "cellinfo_log",
         run: cellinfo,
@@ -15,6 +16,12 @@ pub(crate) const TARGETS: [Target; 2] = [
         run: gnettrack,
         seeds: gnettrack_logs,
         memory_bound: |length| 1024 * 1024 + 16 * length,
+    },
+    Target {
+        name: "event_stream",
+        run: event_stream,
+        seeds: event_streams,
+        memory_bound: |length| 256 * 1024 + 64 * length,
     },
 ];
 
@@ -62,4 +69,21 @@ fn gnettrack_logs() -> Vec<Vec<u8>> {
         "2019.12.01_12.11.22,-,-,0,\"B\",52084,HSPA+,-51,-2,9,-,-,0,-,D,-,-,-,-,-,CB74,C,0,838516,-51.0,-24.0\r",
     ];
     vec![format!("\u{feff}{columns}\n{}\n{}\n", rows[0], rows[1]).into_bytes()]
+}
+
+fn event_stream(bytes: &[u8]) {
+    let whole = EventStream::default().push(bytes);
+    // However the network cuts it, the same comes out.
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    let mut stream = EventStream::default();
+    let pieces = stream.push(first).and_then(|mut events| {
+        events.extend(stream.push(second)?);
+        Ok(events)
+    });
+    assert_eq!(pieces, whole);
+}
+
+fn event_streams() -> Vec<Vec<u8>> {
+    let text = "retry: 7000\n\nevent: feed\nid: 1.42\ndata: {\"epoch\":1,\"number\":42}\n\n:\r\n\r\nevent: end\rdata: {\"reason\":\"token_expired\"}\r\r";
+    vec![text.as_bytes().to_vec(), [b"\xef\xbb\xbfdata: ".as_slice(), &[b'x'; 4_000], b"\ndata:y\n\n"].concat()]
 }

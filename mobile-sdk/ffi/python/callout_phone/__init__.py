@@ -7,11 +7,12 @@ is done, and any thread may call; from asyncio use ``await asyncio.to_thread(pho
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import os
-import queue
 import threading
 import uuid
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -35,6 +36,9 @@ from .callout_phone_ffi import (
     FreedStorage,
     Language,
     LeftReason,
+    ListenEnd,
+    ListenEvent,
+    Listening,
     Mend,
     MeteredUse,
     MissingOperator,
@@ -76,6 +80,7 @@ from .callout_phone_ffi import (
     VolteConclusion,
     VolteQuestion,
     VolteStep,
+    WakeUpListener,
     WorkOrderState,
     affected_service_name,
     contact_outcome_name,
@@ -91,7 +96,8 @@ from .callout_phone_ffi import (
 
 __all__ = [
     "Account", "Accounts", "AffectedService", "BackgroundSync", "Capture", "CaptureProgress", "CaptureSource", "ContactOutcome",
-    "ContactReport", "ContactWords", "Customer", "DeferredCommand", "EvidenceItem", "EvidenceKind", "FindingsDraft", "FreedStorage", "Language", "LeftReason", "Mend",
+    "ContactReport", "ContactWords", "Customer", "DeferredCommand", "EvidenceItem", "EvidenceKind", "FindingsDraft", "FreedStorage", "Language", "LeftReason", "ListenEnd", "ListenEvent",
+    "Listening", "Mend",
     "MeteredUse", "MissingOperator", "Network", "NetworkGeneration", "NotNow", "Operator", "Order", "OrderChange", "OrderWatchEnded",
     "Phone", "PhoneError", "PhoneSettings", "PhoneStatus", "Photo", "PhotoProcessing", "PhotoPurpose", "PhotoRequest", "Position",
     "Reason", "RefusedPhoto", "RestHours", "Sample", "ServingCell", "SetAside", "SetAsideBlock", "SetAsideCommand", "StorageLevel",
@@ -111,25 +117,44 @@ class OrderWatchEnded(Exception):
         self.reason = reason
 
 
-class _QueueObserver(OrderObserver):
+class _Mailbox(OrderObserver):
     """Hands changes to whoever iterates, and waits while they are behind: the phone merges what comes meanwhile."""
 
     def __init__(self) -> None:
-        self.items: queue.Queue[list[OrderChange] | Reason] = queue.Queue(maxsize=1)
-        self.is_over = threading.Event()
-
-    def _put(self, item: list[OrderChange] | Reason) -> None:
-        while not self.is_over.is_set():
-            try:
-                return self.items.put(item, timeout=0.2)
-            except queue.Full:
-                continue
+        self._changed = threading.Condition()
+        self._batch: list[OrderChange] | None = None
+        self._reason: Reason | None = None
+        self._is_over = False
 
     def on_changes(self, changes: list[OrderChange]) -> None:
-        self._put(changes)
+        with self._changed:
+            self._changed.wait_for(lambda: self._batch is None or self._is_over)
+            if not self._is_over:
+                self._batch = changes
+                self._changed.notify_all()
 
-    def on_failed(self, reason: Reason) -> None:
-        self._put(reason)
+    def on_ended(self, reason: Reason | None) -> None:
+        with self._changed:
+            self._reason = reason
+        self.end()
+
+    def end(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def batches(self) -> Iterator[list[OrderChange]]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._batch is not None or self._is_over)
+                batch, self._batch = self._batch, None
+                self._changed.notify_all()
+            if batch is not None:
+                yield batch
+            elif self._reason:
+                raise OrderWatchEnded(self._reason)
+            else:
+                return
 
 
 class _Progress(SyncListener):
@@ -138,6 +163,21 @@ class _Progress(SyncListener):
 
     def on_progress(self, progress: SyncProgress) -> None:
         self._tell(progress)
+
+
+class _WakeUps(WakeUpListener):
+    def __init__(
+        self, on_event: Callable[[ListenEvent], None] | None, on_ended: Callable[[ListenEnd | None], None] | None
+    ) -> None:
+        self._on_event, self._on_ended = on_event, on_ended
+
+    def on_event(self, event: ListenEvent) -> None:
+        if self._on_event:
+            self._on_event(event)
+
+    def on_ended(self, end: ListenEnd | None) -> None:
+        if self._on_ended:
+            self._on_ended(end)
 
 
 class Capture:
@@ -169,11 +209,24 @@ class Capture:
         return self._core.field_test_id()
 
 
+# Python's interpreter must not be called by a thread of the phone's once it ends.
+_THREADS_PATIENCE_MS = 10_000
+_open_phones: weakref.WeakSet[Phone] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for phone in list(_open_phones):
+        phone.close()
+
+
 class Phone:
     """One tester's phone; use it in a ``with`` statement."""
 
     def __init__(self, core: PhoneCore) -> None:
         self._core = core
+        self._mailboxes: weakref.WeakSet[_Mailbox] = weakref.WeakSet()
+        _open_phones.add(self)
 
     @classmethod
     def open(
@@ -196,8 +249,11 @@ class Phone:
         self.close()
 
     def close(self) -> None:
-        """Closes the phone's files; a running sync ends first."""
+        """Closes the phone's files; a running sync ends first, and so do the phone's threads."""
+        for mailbox in list(self._mailboxes):
+            mailbox.end()
         self._core.shut()
+        self._core.wait_for_threads(_THREADS_PATIENCE_MS)
 
     @property
     def device_id(self) -> uuid.UUID:
@@ -228,39 +284,32 @@ class Phone:
         return self._core.order_find(name)
 
     def on_order_changes(
-        self, tell: Callable[[list[OrderChange]], None], *, on_failed: Callable[[Reason], None] | None = None
+        self, tell: Callable[[list[OrderChange]], None], *, on_ended: Callable[[Reason | None], None] | None = None
     ) -> Observation:
         """Calls ``tell`` with everything at first and then with every change, on a thread of the phone's, until ``stop()``.
 
-        ``on_failed`` is told if the phone cannot tell any more, as when its files went away; no further call follows."""
+        ``on_ended`` is told at the end, with a reason if the phone cannot tell any more, as when its files went away."""
 
         class Observer(OrderObserver):
             def on_changes(self, changes: list[OrderChange]) -> None:
                 tell(changes)
 
-            def on_failed(self, reason: Reason) -> None:
-                if on_failed:
-                    on_failed(reason)
+            def on_ended(self, reason: Reason | None) -> None:
+                if on_ended:
+                    on_ended(reason)
 
         return self._core.observe_orders(Observer())
 
     @contextmanager
     def watch_orders(self) -> Iterator[Iterator[list[OrderChange]]]:
-        """``with phone.watch_orders() as changes: for batch in changes: …``; everything at first, then every change."""
-        observer = _QueueObserver()
-        observation = self._core.observe_orders(observer)
-
-        def batches() -> Iterator[list[OrderChange]]:
-            while True:
-                item = observer.items.get()
-                if isinstance(item, Reason):
-                    raise OrderWatchEnded(item)
-                yield item
-
+        """``with phone.watch_orders() as changes: for batch in changes: …``; everything at first, then every change, until ``close()``."""
+        mailbox = _Mailbox()
+        self._mailboxes.add(mailbox)
+        observation = self._core.observe_orders(mailbox)
         try:
-            yield batches()
+            yield mailbox.batches()
         finally:
-            observer.is_over.set()
+            mailbox.end()
             observation.stop()
 
     # What the tester does.
@@ -348,6 +397,15 @@ class Phone:
     ) -> BackgroundSync:
         """As ``sync``, but of the app's own accord: respects the network, the tester's wish and the server's."""
         return self._core.sync_in_background(waits_max, _Progress(on_progress) if on_progress else None)
+
+    def listen(
+        self, on_event: Callable[[ListenEvent], None] | None = None, *, on_ended: Callable[[ListenEnd | None], None] | None = None
+    ) -> Listening:
+        """Syncs now, and then whenever the server says that something waits, on a thread of the phone's, until ``stop()``.
+
+        Comes back by itself when the line breaks. What it brings shows in ``watch_orders``. ``on_ended`` is told at the end, with a
+        reason when somebody has to sign in, or when it cannot go on."""
+        return self._core.listen(_WakeUps(on_event, on_ended))
 
     def set_network(self, network: Network) -> None:
         self._core.set_network(network)
