@@ -104,3 +104,25 @@ impl FindingsDraft {
         })
     }
 }
+
+impl From<Findings> for FindingsDraft {
+    /// A draft that lacks nothing.
+    fn from(findings: Findings) -> Self {
+        Self {
+            problem: Some(findings.problem),
+            generation: Some(findings.generation),
+            service: Some(findings.service),
+            occurs: Some(findings.occurs),
+            address: Some(findings.address),
+            position: findings.position,
+            competitor_coverage: Some(findings.competitor_coverage),
+            serving_sites: findings.serving_sites,
+            planned_sites: findings.planned_sites,
+            shareable_resources: findings.shareable_resources,
+            pressing_need: Some(findings.pressing_need),
+            contact_left: Some(findings.contact_left),
+            revisit_announced: Some(findings.revisit_announced),
+            volte: findings.volte.map(|walk| walk.answers).unwrap_or_default(),
+        }
+    }
+}

@@ -6,9 +6,10 @@ use callout_sync_protocol::commands::{AffectedService, ContactOutcome};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::photos::PhotoPurpose;
 use callout_sync_protocol::time::Timestamp;
-use callout_sync_protocol::work_orders::NetworkGeneration;
+use callout_sync_protocol::work_orders::{NetworkGeneration, TimeWindow};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// What every command takes, and the command.
 #[derive(Args, Clone, Debug)]
@@ -82,6 +83,15 @@ pub enum PhoneCommand {
         #[arg(long, default_value_t = 3)]
         retries: u32,
     },
+    /// Sync, and then whenever the server says that something waits; prints each order that is new or changed 监听并自动同步
+    Watch {
+        /// End after so many seconds.
+        #[arg(long = "for", value_name = "SECONDS")]
+        seconds: Option<u32>,
+        /// End after so many changes of orders.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        changes: Option<u64>,
+    },
     /// List the orders 工单列表
     Orders,
     /// Show one order and what was done about it 工单详情
@@ -98,6 +108,50 @@ pub enum PhoneCommand {
     Status,
     /// List what was rejected, quarantined or refused, with the reasons 被拒内容
     Quarantine,
+    /// Send something that was refused again, as it was 重发
+    Resend {
+        /// A command's or photo's id or a block's hash, as `quarantine` lists them, or an end of one.
+        item: String,
+    },
+    /// Give another step in a rejected one's place 修改后重发
+    Mend {
+        /// The rejected command's id, as `quarantine` lists it, or an end of it.
+        command: String,
+        /// What goes instead.
+        #[command(subcommand)]
+        with: MendCommand,
+    },
+    /// Let a rejected step be: it is no longer listed 忽略
+    Dismiss {
+        /// The rejected command's id, as `quarantine` lists it, or an end of it.
+        command: String,
+    },
+    /// What the order's test must have, and what of it is on this phone 证据清单
+    Checklist {
+        /// The order.
+        order: String,
+    },
+    /// The words with which a talk with the customer begins and ends 开场与结束用语
+    Words {
+        /// The order.
+        order: String,
+    },
+    /// The guided VoLTE walk: shows the next question, or answers it VoLTE 引导排查
+    Volte(VolteArgs),
+    /// How much this phone holds, and how much it may 存储与配额
+    Storage {
+        /// Hold no more of what the server has than BYTES (500M, 2G), or `none` 配额
+        #[arg(long, value_name = "BYTES")]
+        quota: Option<Quota>,
+        /// Let go of everything that the server has confirmed 释放
+        #[arg(long)]
+        free: bool,
+    },
+    /// A bundle for whoever helps with a problem; no personal data in it 诊断包
+    Diagnostics,
+    /// Several people on one phone, each with a folder and a key of their own 多账号
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
     /// Seal one log with a throw-away key and tell how long it becomes 封装日志
     Seal {
         /// The log.
@@ -178,11 +232,105 @@ pub enum FieldCommand {
     },
 }
 
+/// See [`PhoneCommand::Mend`]. About the same order and for the same time as the rejected one.
+#[derive(Subcommand, Clone, Debug)]
+pub enum MendCommand {
+    /// A declining with another reason 拒单
+    Decline {
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Another contact report 联系客户
+    Contact(ReportArgs),
+    /// An arrival at another place 到场
+    Arrive(PlaceArgs),
+    /// Another answer about photos 拍照许可
+    Consent {
+        /// The answer.
+        answer: YesNo,
+    },
+    /// Findings that differ in what is given 现场结论
+    Finding(Box<FindingFields>),
+    /// A submission with what the test has now 提交测试
+    Submit {
+        /// Why an operator was not tested: china_telecom=reason.
+        #[arg(long, value_name = "OPERATOR=REASON")]
+        missing: Vec<String>,
+    },
+}
+
+/// See [`PhoneCommand::Volte`].
+#[derive(Args, Clone, Debug)]
+pub struct VolteArgs {
+    /// The order.
+    pub order: String,
+    /// Answers the question that is asked next: yes, no, or a number; may be given again for those after it.
+    #[arg(long)]
+    pub answer: Vec<String>,
+    /// Takes the last answer back first.
+    #[arg(long)]
+    pub back: bool,
+}
+
+/// See [`PhoneCommand::Accounts`].
+#[derive(Subcommand, Clone, Debug)]
+pub enum AccountsCommand {
+    /// List the accounts; the current one has a star 列表
+    List,
+    /// Make room for another account, which is the current one from now on; sign in then 新增
+    Add,
+    /// Make another account the current one, or, without SLOT, the phone in the folder itself 切换
+    Switch {
+        /// The account.
+        slot: Option<String>,
+    },
+    /// Remove an account and everything of it; refused while something was not sent. Takes that account's key 移除
+    Remove {
+        /// The account.
+        slot: String,
+    },
+}
+
+/// How much the phone should hold, in bytes, or that there is no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota(pub Option<u64>);
+
+impl FromStr for Quota {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let (digits, unit) = match text.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G']) {
+            digits if digits.len() + 1 < text.len() => return Err("a number with at most one of K, M, G"),
+            digits => (digits, text[digits.len()..].to_ascii_lowercase()),
+        };
+        let factor = match unit.as_str() {
+            "k" => 1_000,
+            "m" => 1_000_000,
+            "g" => 1_000_000_000,
+            _ => 1,
+        };
+        let bytes = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+        bytes.map(|bytes| Self(Some(bytes))).ok_or("a number of bytes, such as 500M or 2G, or none")
+    }
+}
+
 /// See [`FieldCommand::Contact`].
 #[derive(Args, Clone, Debug)]
 pub struct ContactArgs {
     /// The order.
     pub order: String,
+    /// All of it.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// A contact with the customer, or an attempt at one.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
     /// How it went: reached, no_answer, visit_refused.
     #[arg(long, default_value = "reached")]
     pub outcome: ContactOutcome,
@@ -198,6 +346,12 @@ pub struct ContactArgs {
     /// What was said.
     #[arg(long)]
     pub note: Option<String>,
+}
+
+impl ReportArgs {
+    pub(super) fn appointment(&self) -> Option<TimeWindow> {
+        self.from.zip(self.until).map(|(from, until)| TimeWindow { from, until })
+    }
 }
 
 /// A place in WGS-84.
@@ -237,6 +391,14 @@ pub struct CaptureArgs {
 pub struct FindingArgs {
     /// The order.
     pub order: String,
+    /// What was found.
+    #[command(flatten)]
+    pub findings: FindingFields,
+}
+
+/// What was found; what is not given was not said.
+#[derive(Args, Clone, Debug)]
+pub struct FindingFields {
     /// The customer's problem as found.
     #[arg(long)]
     pub problem: Option<String>,

@@ -61,6 +61,12 @@ pub(super) enum CliError {
     Seal(#[from] SealError),
     #[error("--missing: expected OPERATOR=REASON, such as china_telecom=\"no SIM card\"")]
     Missing,
+    #[error("the walk asks for yes, no, or a number here")]
+    VolteAnswer,
+    #[error("the walk is finished; --back takes the last answer back")]
+    VolteOver,
+    #[error("no account of this phone is called so")]
+    AccountUnknown,
     #[error("--lat, --lon: must lie within ±90° of latitude and ±180° of longitude")]
     Place,
 }
@@ -104,9 +110,13 @@ impl CliError {
                 }
             },
             Self::Offline => Exit::Network,
-            Self::ServerUnknown | Self::ServerUrl(_) | Self::PasswordAbsent | Self::Missing | Self::Place => {
-                Exit::Usage
-            }
+            Self::ServerUnknown
+            | Self::ServerUrl(_)
+            | Self::PasswordAbsent
+            | Self::Missing
+            | Self::Place
+            | Self::VolteAnswer => Exit::Usage,
+            Self::VolteOver | Self::AccountUnknown => Exit::Rejected,
             Self::File { .. } | Self::Import { .. } | Self::Block { .. } | Self::Seal(_) => Exit::Rejected,
         }
     }
@@ -131,6 +141,9 @@ impl CliError {
             Self::Block { path, cause } => format!("{}：不是有效的样本块（{cause}）", path.display()),
             Self::Seal(cause) => format!("无法封装（{cause}）"),
             Self::Missing => "--missing：应为 运营商=原因，例如 china_telecom=无SIM卡".to_owned(),
+            Self::VolteAnswer => "此处应回答 yes、no 或数字".to_owned(),
+            Self::VolteOver => "排查已结束；可用 --back 撤回上一个回答".to_owned(),
+            Self::AccountUnknown => "本机没有此账号".to_owned(),
             Self::Place => "--lat、--lon：纬度应在 ±90°、经度应在 ±180° 以内".to_owned(),
         }
     }

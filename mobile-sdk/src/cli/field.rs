@@ -1,6 +1,6 @@
 //! The tester's acts on an order.
 
-use super::args::{ContactArgs, FieldCommand, FindingArgs, PlaceArgs, YesNo};
+use super::args::{ContactArgs, FieldCommand, FindingArgs, FindingFields, PlaceArgs, YesNo};
 use super::error::CliError;
 use super::{Answer, Session, output};
 use crate::facade::{Phone, PhotoRequest};
@@ -10,7 +10,6 @@ use crate::local_order::LocalOrder;
 use callout_sync_protocol::commands::MissingOperator;
 use callout_sync_protocol::ids::WorkOrderId;
 use callout_sync_protocol::samples::Position;
-use callout_sync_protocol::work_orders::TimeWindow;
 use serde_json::json;
 
 pub(super) fn position(lat: f64, lon: f64, accuracy_m: Option<u16>) -> Result<Position, CliError> {
@@ -55,12 +54,14 @@ pub(super) fn field_command(session: &mut Session<'_>, command: &FieldCommand) -
         FieldCommand::Finding(args) => finding(&mut phone, args)?,
         FieldCommand::Submit { order, missing } => {
             let id = phone.order_find(order)?;
-            let missing = missing.iter().map(|text| missing_operator(text)).collect::<Result<_, _>>()?;
-            phone.submit(id, missing)?
+            phone.submit(id, missing_operators(missing)?)?
         }
     };
-    let text = done_text(&order, session.language());
-    Ok(Answer { text, json: json!({ "order": order }) })
+    Ok(done(session, &order))
+}
+
+pub(super) fn done(session: &Session<'_>, order: &LocalOrder) -> Answer {
+    Answer { text: done_text(order, session.language()), json: json!({ "order": order }) }
 }
 
 fn done_text(order: &LocalOrder, language: Language) -> String {
@@ -75,44 +76,49 @@ fn done_text(order: &LocalOrder, language: Language) -> String {
 
 fn contact(phone: &mut Phone, args: &ContactArgs) -> Result<LocalOrder, CliError> {
     let id = phone.order_find(&args.order)?;
-    let appointment = args.from.zip(args.until).map(|(from, until)| TimeWindow { from, until });
-    Ok(phone.contact(id, args.outcome, appointment, args.emergency.clone(), args.note.clone())?)
+    let report = &args.report;
+    Ok(phone.contact(id, report.outcome, report.appointment(), report.emergency.clone(), report.note.clone())?)
 }
 
 fn finding(phone: &mut Phone, args: &FindingArgs) -> Result<LocalOrder, CliError> {
     let id: WorkOrderId = phone.order_find(&args.order)?;
-    let place = match args.lat.zip(args.lon) {
-        Some((lat, lon)) => Some(position(lat, lon, None)?),
-        None => None,
-    };
+    let mut newer = findings_draft(&args.findings)?;
     // The test is made where the order says, unless the tester says otherwise.
     let earlier = phone.findings_draft(id)?.and_then(|draft| draft.address);
-    let address = match (&args.address, earlier) {
-        (Some(address), _) => Some(address.clone()),
-        (None, Some(_)) => None,
-        (None, None) => Some(phone.order(id)?.view.address),
-    };
-    let newer = FindingsDraft {
-        problem: args.problem.clone(),
-        generation: args.generation,
-        service: args.service,
-        occurs: args.occurs.clone(),
-        address,
-        position: place,
-        competitor_coverage: args.competitors.clone(),
-        serving_sites: args.serving_site.clone(),
-        planned_sites: args.planned_site.clone(),
-        shareable_resources: args.shareable.clone(),
-        pressing_need: args.need.clone(),
-        contact_left: args.contact_left.then_some(true),
-        revisit_announced: args.revisit_announced.then_some(true),
-        volte: Vec::new(),
-    };
+    if newer.address.is_none() && earlier.is_none() {
+        newer.address = Some(phone.order(id)?.view.address);
+    }
     Ok(phone.findings_write(id, newer)?)
 }
 
-fn missing_operator(text: &str) -> Result<MissingOperator, CliError> {
-    let (operator, reason) = text.split_once('=').ok_or(CliError::Missing)?;
-    let operator = operator.trim().parse().map_err(|_| CliError::Missing)?;
-    Ok(MissingOperator { operator, reason: reason.trim().to_owned() })
+pub(super) fn findings_draft(fields: &FindingFields) -> Result<FindingsDraft, CliError> {
+    let place = match fields.lat.zip(fields.lon) {
+        Some((lat, lon)) => Some(position(lat, lon, None)?),
+        None => None,
+    };
+    Ok(FindingsDraft {
+        problem: fields.problem.clone(),
+        generation: fields.generation,
+        service: fields.service,
+        occurs: fields.occurs.clone(),
+        address: fields.address.clone(),
+        position: place,
+        competitor_coverage: fields.competitors.clone(),
+        serving_sites: fields.serving_site.clone(),
+        planned_sites: fields.planned_site.clone(),
+        shareable_resources: fields.shareable.clone(),
+        pressing_need: fields.need.clone(),
+        contact_left: fields.contact_left.then_some(true),
+        revisit_announced: fields.revisit_announced.then_some(true),
+        volte: Vec::new(),
+    })
+}
+
+pub(super) fn missing_operators(texts: &[String]) -> Result<Vec<MissingOperator>, CliError> {
+    let read = |text: &String| {
+        let (operator, reason) = text.split_once('=').ok_or(CliError::Missing)?;
+        let operator = operator.trim().parse().map_err(|_| CliError::Missing)?;
+        Ok(MissingOperator { operator, reason: reason.trim().to_owned() })
+    };
+    texts.iter().map(read).collect()
 }

@@ -6,16 +6,20 @@
 mod args;
 mod capture;
 mod error;
+mod evidence;
 mod field;
+mod mending;
 mod output;
 mod seal;
+mod storage;
+mod watch;
 
 pub use args::{FieldCommand, PhoneArgs, PhoneCommand};
 pub use error::Exit;
 
 use crate::engine::Progress;
 use crate::env::Env;
-use crate::facade::{Phone, PhoneConfig};
+use crate::facade::{Accounts, Phone, PhoneConfig};
 use crate::import::Language;
 use crate::transport::Transport as _;
 use crate::transport::http_client::{HttpClient, ServerUrl};
@@ -39,6 +43,7 @@ struct Answer {
 struct Session<'a> {
     args: &'a PhoneArgs,
     env: Arc<dyn Env>,
+    stdout: &'a mut dyn Write,
     stderr: &'a mut dyn Write,
 }
 
@@ -59,13 +64,25 @@ impl Session<'_> {
         let _ = writeln!(self.stderr, "{text}");
     }
 
-    fn phone(&self) -> Result<Phone, CliError> {
-        let config = PhoneConfig {
+    fn config(&self) -> PhoneConfig {
+        PhoneConfig {
             device_name: self.args.device_name.clone(),
             store_key: self.args.store_key.clone(),
             ..PhoneConfig::default()
-        };
-        Ok(Phone::open(&self.args.data_dir, config, self.env.clone())?)
+        }
+    }
+
+    /// The current account's phone; the folder's own where there are no accounts.
+    fn phone(&self) -> Result<Phone, CliError> {
+        let accounts = Accounts::find(&self.args.data_dir);
+        Ok(match accounts.and_then(|accounts| accounts.current().map(|slot| (accounts, slot))) {
+            Some((accounts, slot)) => accounts.phone(slot, self.config(), self.env.clone())?,
+            None => Phone::open(&self.args.data_dir, self.config(), self.env.clone())?,
+        })
+    }
+
+    fn accounts(&self) -> Result<Accounts, CliError> {
+        Ok(Accounts::open(&self.args.data_dir)?)
     }
 
     fn client(&self) -> Result<HttpClient, CliError> {
@@ -80,7 +97,7 @@ impl Session<'_> {
 
 /// Runs one command. Nothing else is written than its result and its progress.
 pub fn run(args: PhoneArgs, env: Arc<dyn Env>, stdout: &mut dyn Write, stderr: &mut dyn Write) -> Exit {
-    let mut session = Session { args: &args, env, stderr };
+    let mut session = Session { args: &args, env, stdout, stderr };
     let result = command_run(&mut session);
     let language = session.language();
     let (answer, exit) = match result {
@@ -108,6 +125,7 @@ fn command_run(session: &mut Session<'_>) -> Result<Answer, CliError> {
             Ok(Answer { text: session.say("signed out", "已退出登录"), json: json!({ "signed_in": false }) })
         }
         PhoneCommand::Sync { retries } => sync(session, *retries),
+        PhoneCommand::Watch { seconds, changes } => watch::watch(session, *seconds, *changes),
         PhoneCommand::Orders => {
             let orders = session.phone()?.orders()?;
             let text = output::orders_text(&orders, session.language());
@@ -118,7 +136,8 @@ fn command_run(session: &mut Session<'_>) -> Result<Answer, CliError> {
             let id = phone.order_find(order)?;
             let (order, outbox) = (phone.order(id)?, phone.outbox(id)?);
             let text = output::order_text(&order, &outbox, session.language());
-            Ok(Answer { text, json: json!({ "order": order, "commands": outbox }) })
+            let words = order.view.contact_words();
+            Ok(Answer { text, json: json!({ "order": order, "commands": outbox, "contact_words": words }) })
         }
         PhoneCommand::Status => {
             let status = session.phone()?.status()?;
@@ -130,6 +149,15 @@ fn command_run(session: &mut Session<'_>) -> Result<Answer, CliError> {
             let text = output::set_aside_text(&set_aside, session.language());
             Ok(Answer { text, json: output::to_json(&set_aside) })
         }
+        PhoneCommand::Resend { item } => mending::resend(session, item),
+        PhoneCommand::Mend { command, with } => mending::mend(session, command, with),
+        PhoneCommand::Dismiss { command } => mending::dismiss(session, command),
+        PhoneCommand::Checklist { order } => evidence::checklist(session, order),
+        PhoneCommand::Words { order } => evidence::words(session, order),
+        PhoneCommand::Volte(volte) => evidence::volte(session, volte),
+        PhoneCommand::Storage { quota, free } => storage::storage(session, *quota, *free),
+        PhoneCommand::Diagnostics => storage::diagnostics(session),
+        PhoneCommand::Accounts(command) => storage::accounts(session, command),
         PhoneCommand::Capture(capture) => capture::capture(session, capture),
         PhoneCommand::Seal { log, operator, utc_offset, output } => {
             seal::seal(session, log, *operator, *utc_offset, output.as_deref())

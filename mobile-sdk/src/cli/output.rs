@@ -1,7 +1,7 @@
 //! What the terminal shows to people, in English or Chinese.
 
-use crate::engine::{Progress, SyncSummary};
-use crate::facade::{SetAside, Status};
+use crate::engine::{ListenProgress, NotNow, Progress, SyncSummary};
+use crate::facade::{OrderChange, SetAside, Status};
 use crate::import::Language;
 use crate::local_order::LocalOrder;
 use crate::store::commands::{CommandStanding, OutboxCommand};
@@ -39,7 +39,7 @@ pub(super) fn name(named: impl Named, language: Language) -> &'static str {
     pick(language, named.en(), named.zh())
 }
 
-fn pick<'a>(language: Language, english: &'a str, chinese: &'a str) -> &'a str {
+pub(super) fn pick<'a>(language: Language, english: &'a str, chinese: &'a str) -> &'a str {
     match language {
         Language::English => english,
         Language::Chinese => chinese,
@@ -111,6 +111,14 @@ pub(super) fn order_text(order: &LocalOrder, outbox: &[OutboxCommand], language:
             (local_text(window.from, view.utc_offset_minutes), local_text(window.until, view.utc_offset_minutes));
         line("appointment", "预约", &format!("{from} – {until}"));
     }
+    // R-CONTACT-2
+    let words = view.contact_words();
+    let words = match language {
+        Language::English => &words.en,
+        Language::Chinese => &words.zh,
+    };
+    line("begin with", "开场", &words.opening);
+    line("end with", "结束", &words.closing);
     line("sent back because", "退回原因", &view.return_reasons.join("; "));
     for OutboxCommand { command, standing, .. } in outbox {
         let at = local_text(command.captured_at, view.utc_offset_minutes);
@@ -188,8 +196,9 @@ pub(super) fn set_aside_text(set_aside: &SetAside, language: Language) -> String
         if let CommandStanding::Rejected { rejection } = standing {
             let _ = writeln!(
                 text,
-                "{} {} {}: {}",
+                "{} {} {} {}: {}",
                 pick(language, "command", "命令"),
+                command.id,
                 command.body.kind(),
                 command.work_order_id,
                 rejection_text(rejection, language)
@@ -204,8 +213,9 @@ pub(super) fn set_aside_text(set_aside: &SetAside, language: Language) -> String
         };
         let _ = writeln!(
             text,
-            "{} {}/{} {}, {held}: {}",
+            "{} {} {}/{} {}, {held}: {}",
             pick(language, "block", "数据块"),
+            block.citation.hash,
             block.citation.operator,
             block.citation.sequence,
             block.work_order_id,
@@ -281,5 +291,34 @@ pub(super) fn progress_text(progress: &Progress, language: Language) -> Option<S
             | Progress::Stopped { .. },
             _,
         ) => None,
+    }
+}
+
+fn not_now_text(reason: NotNow, language: Language) -> String {
+    match reason {
+        NotNow::NoNetwork => pick(language, "no network", "没有网络").to_owned(),
+        NotNow::WaitsForWifi => pick(language, "waiting for Wi-Fi", "等待 Wi-Fi").to_owned(),
+        NotNow::ServerWish { until } => {
+            format!("{} {until}", pick(language, "the server wants to be left alone until", "服务器要求等到"))
+        }
+    }
+}
+
+pub(super) fn listen_text(progress: &ListenProgress, language: Language) -> Option<String> {
+    match progress {
+        ListenProgress::Connected => Some(pick(language, "listening", "监听中").to_owned()),
+        ListenProgress::WillRetry { reason, at } => {
+            progress_text(&Progress::WillRetry { reason: reason.clone(), at: *at }, language)
+        }
+        ListenProgress::NotNow { reason } => Some(not_now_text(*reason, language)),
+        // What it brought is printed.
+        ListenProgress::Synced { .. } => None,
+    }
+}
+
+pub(super) fn order_change_text(change: &OrderChange, language: Language) -> String {
+    match change {
+        OrderChange::Shown { order } => orders_text(std::slice::from_ref(order), language).trim_end().to_owned(),
+        OrderChange::Gone { id } => format!("{id} {}", pick(language, "is gone from this phone", "已从本机移除")),
     }
 }

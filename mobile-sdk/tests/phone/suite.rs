@@ -24,3 +24,5 @@ pub mod support;
 mod sync;
 #[path = "terminal.rs"]
 mod terminal;
+#[path = "terminal_care.rs"]
+mod terminal_care;

@@ -15,7 +15,7 @@ struct Program {
     args: PhoneArgs,
 }
 
-fn phone(world: &World, arguments: &[&str]) -> (Exit, String, String) {
+pub fn phone(world: &World, arguments: &[&str]) -> (Exit, String, String) {
     let folder = world.folder.path().to_str().unwrap();
     let key: &[&str] = if super::support::is_sealed() { &["--store-key", super::support::STORE_KEY] } else { &[] };
     let line = [&["phone", "--data-dir", folder], key, arguments].concat();
@@ -25,7 +25,7 @@ fn phone(world: &World, arguments: &[&str]) -> (Exit, String, String) {
     (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
-fn phone_json(world: &World, arguments: &[&str]) -> Value {
+pub fn phone_json(world: &World, arguments: &[&str]) -> Value {
     let (exit, out, err) = phone(world, &[arguments, &["--json"]].concat());
     assert_eq!(exit, Exit::Done, "{arguments:?}: {out}{err}");
     serde_json::from_str(&out).unwrap()

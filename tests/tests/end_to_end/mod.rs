@@ -13,6 +13,7 @@ mod evidence;
 mod fairness;
 mod intake;
 mod kpis;
+mod listening;
 mod major_cases;
 mod openapi;
 mod overview;
