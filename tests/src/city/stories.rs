@@ -225,8 +225,13 @@ impl City {
             let place = self.office.place(region, east, north);
             let address = format!("{}{}号", STREETS[self.dice.below(6) as usize], 1 + self.dice.below(300));
             let symptom = if is_burst { "slow_data" } else { SYMPTOMS[self.dice.below(4) as usize] };
-            // One in twelve customers has complained before.
-            let customer = if self.dice.percent(8) { self.dice.below(40) } else { 1_000 + number };
+            // One in twelve customers has complained before, of the same district: who complains anew from elsewhere without saying
+            // where is rightly taken for the earlier case, and is then that district's to tell apart.
+            let customer = if self.dice.percent(8) {
+                self.dice.below(40) * REGIONS as u64 + region as u64
+            } else {
+                1_000 + number
+            };
             let channel = match self.dice.below(100) {
                 0..2 => "regulator",
                 2..5 => "group_hotline",
