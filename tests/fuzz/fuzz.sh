@@ -14,9 +14,11 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
 -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions --cfg fuzzing"
 folder=${CARGO_TARGET_DIR:-target}
 features="libfuzzer,${CALLOUT_FUZZ_FEATURES-server,phone}"
-cargo build --release --locked --target-dir "$folder/fuzz" -p callout-fuzz --bin coverage_guided \
+# With a target named, build scripts and macros are built without these flags: they could not be linked with them.
+host=$(rustc -vV | sed -n 's/^host: //p')
+cargo build --release --locked --target "$host" --target-dir "$folder/fuzz" -p callout-fuzz --bin coverage_guided \
     --no-default-features --features "$features"
-binary="$folder/fuzz/release/coverage_guided"
+binary="$folder/fuzz/$host/release/coverage_guided"
 committed="tests/fuzz/corpus/$target"
 working="$folder/fuzz-corpus/$target"
 mkdir -p "$committed" "$working"

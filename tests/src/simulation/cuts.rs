@@ -27,6 +27,8 @@ const TRIES: u32 = 8;
 pub enum Cut {
     /// The phone's power, before the step of its storage takes effect.
     PhonePower,
+    /// The same, while the store does not sync what it writes: something is lost then, and must be noticed.
+    PhonePowerUnsynced,
     /// The room on the phone, from that step on until the tester makes some.
     PhoneRoom,
     /// The power of the server's machine, before the step of its database or photo folder takes effect.
@@ -150,15 +152,16 @@ fn world(cut: Cut, seed: u64, stride: u64, at: &mut u64, cuts: &mut Cuts) -> Res
 
 /// One visit with one cut; says whether it came to it.
 fn visit(house: &mut House, cut: Cut, seed: u64, at: u64) -> Result<bool, String> {
-    let tester = house.tester_add(seed ^ at << 16, at % 4 != 0);
+    let tester = house.tester_add(seed ^ at << 16, !at.is_multiple_of(4));
     house.order_make(tester);
     // Every kind of survival at neighbouring steps, another one with another seed.
     let survival = Survival::of(seed.wrapping_add(at));
     house.testers[tester].survive(survival);
+    house.testers[tester].sync_never(cut == Cut::PhonePowerUnsynced);
     let before = house.failures;
     if let Some(medium) = house.testers[tester].medium() {
         match cut {
-            Cut::PhonePower => medium.cut_after(at),
+            Cut::PhonePower | Cut::PhonePowerUnsynced => medium.cut_after(at),
             Cut::PhoneRoom => medium.fill_after(at),
             Cut::ServerPower | Cut::ServerProcess => {}
         }
@@ -184,7 +187,7 @@ fn visit(house: &mut House, cut: Cut, seed: u64, at: u64) -> Result<bool, String
         }
     }
     let was_cut = match cut {
-        Cut::PhonePower => house.testers[tester].cuts() > 0,
+        Cut::PhonePower | Cut::PhonePowerUnsynced => house.testers[tester].cuts() > 0,
         Cut::PhoneRoom => house.testers[tester].was_full(),
         Cut::ServerPower | Cut::ServerProcess => house.failures != before,
     };

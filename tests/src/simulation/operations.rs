@@ -255,7 +255,7 @@ fn operation(dice: &mut Dice, phones: u8, servers: u8) -> Operation {
         86..88 => O::Partition { phone, is_lost: false },
         88 => O::PhoneKill { phone },
         89..92 => O::PowerCut { phone, steps: 1 + dice.below(80) as u16, chance: dice.below(1 << 16) as u16 },
-        92 if dice.percent(40) => O::DiskFull { phone, steps: dice.below(40) as u16 },
+        92 if dice.percent(30) => O::DiskFull { phone, steps: dice.below(40) as u16 },
         92 => O::DiskRoom { phone },
         93 => O::ServerRestart { server },
         94 => O::ClockSet { phone, ahead_hours: dice.below(400) as i16 - 200 },

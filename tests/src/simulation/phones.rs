@@ -91,6 +91,7 @@ pub struct Tester {
     cuts: u64,
     was_full: bool,
     captured: BTreeSet<Operator>,
+    is_unsynced: bool,
     /// Its chance, and its clock with its error.
     pub env: Arc<SeededPhoneEnv>,
     /// Its latest requests.
@@ -127,6 +128,7 @@ impl Tester {
             cuts: 0,
             was_full: false,
             captured: BTreeSet::new(),
+            is_unsynced: false,
             env: Arc::new(SeededPhoneEnv::new(clock.clone(), seed)),
             history: History::new(),
             is_parted: false,
@@ -165,6 +167,11 @@ impl Tester {
     /// The phone's power has failed.
     pub fn is_dead(&self) -> bool {
         self.medium.as_ref().is_some_and(Medium::is_dead)
+    }
+
+    /// The store does not sync what it writes, as if somebody had forgotten to have it do so.
+    pub fn sync_never(&mut self, is_so: bool) {
+        self.is_unsynced = is_so;
     }
 
     /// How often the power failed, or the process died.
@@ -208,6 +215,9 @@ impl Tester {
                     let device = *self.device.get_or_insert(phone.device_id());
                     if device != phone.device_id() {
                         return Err(format!("the phone was {device} and is now {}", phone.device_id()));
+                    }
+                    if self.is_unsynced {
+                        phone.store().connection().pragma_update(None, "synchronous", "off").unwrap();
                     }
                     self.phone = Some(phone);
                     return Ok(());

@@ -51,7 +51,7 @@ impl std::fmt::Debug for Server {
 fn gate_close() -> Sender<()> {
     let (gate, closed) = channel();
     let (here, is_here) = channel();
-    actix_web::rt::task::spawn_blocking(move || here.send(()).and_then(|()| Ok(closed.recv().is_ok())));
+    actix_web::rt::task::spawn_blocking(move || here.send(()).map(|()| closed.recv().is_ok()));
     is_here.recv().expect("the thread comes to it");
     gate
 }

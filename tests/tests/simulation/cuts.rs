@@ -9,12 +9,20 @@ fn holds(cut: Cut, seed: u64, stride: u64) -> Cuts {
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod storage {
-    use super::{Cut, holds, seal_cut_everywhere};
+    use super::{Cut, cut_everywhere, holds, seal_cut_everywhere};
 
     #[test]
     fn power_lost_at_any_write_or_sync_of_the_phone_loses_nothing_that_was_told() {
         let cuts = holds(Cut::PhonePower, 1, 29);
         assert!(cuts.visits > 8 && cuts.failures.phone_power > 0, "{cuts:?}");
+    }
+
+    /// What the tests around this one would be worth nothing without.
+    #[test]
+    fn a_phone_that_does_not_sync_is_noticed() {
+        // Here the tester is signed out, whom the phone had told otherwise.
+        let noticed = cut_everywhere(Cut::PhonePowerUnsynced, 1, Some(100), 2).unwrap_err();
+        assert!(!noticed.contains("panicked"), "{noticed}");
     }
 
     #[test]
