@@ -7,6 +7,7 @@ pub mod app;
 pub mod env;
 pub mod http;
 pub mod jobs;
+pub mod metrics;
 pub mod photos;
 pub mod settings;
 pub mod workflow;

@@ -2,6 +2,7 @@
 //!
 //! Reading command lines and environment variables belongs to the `callout` binary; this only says what there is.
 
+use crate::app::pushes::PushSettings;
 use crate::photos::store::PhotoStoreSettings;
 use std::fmt;
 use std::net::SocketAddr;
@@ -26,6 +27,10 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// A proxy of ours stands before this server and appends the sender's address to `X-Forwarded-For`.
     pub is_behind_proxy: bool,
+    /// Where `/metrics` is served; nowhere by default.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The operator's push service, if there is one.
+    pub push: Option<PushSettings>,
 }
 
 impl fmt::Debug for Settings {
@@ -34,6 +39,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("data_dir", &self.data_dir)
             .field("listen", &self.listen)
+            .field("metrics_listen", &self.metrics_listen)
             .field("database", &if self.database_url.is_some() { "postgresql" } else { "sqlite" })
             .finish_non_exhaustive()
     }

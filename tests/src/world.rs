@@ -127,10 +127,14 @@ impl World {
 
     /// Another server on the same database: one more of several, or the first one after a restart.
     pub fn another_server(&self) -> Started {
+        self.another_server_with(AppConfig::default())
+    }
+
+    /// The same with settings of its own.
+    pub fn another_server_with(&self, config: AppConfig) -> Started {
         let env = Env::new(Arc::new(self.clock.clone()), Arc::new(SystemEntropy));
         let photos = PhotoStore::open_folder(&self.folder.path().join("photos")).unwrap();
-        let parts =
-            Parts { storage: self.storage.clone(), photos, env, config: AppConfig::default(), runs_jobs: false };
+        let parts = Parts { storage: self.storage.clone(), photos, env, config, runs_jobs: false };
         start_with(parts, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), 1).unwrap()
     }
 

@@ -3,6 +3,7 @@
 
 use crate::{CommandError, CommandResult};
 use callout_mobile_sdk::cli::PhoneArgs;
+use callout_server::app::pushes::PushSettings;
 use callout_server::photos::store::{PhotoStoreSettings, S3Settings, Secret};
 use callout_server::settings::Settings;
 use clap::parser::ValueSource;
@@ -92,6 +93,14 @@ pub struct ServeArguments {
     /// Never set it when strangers can reach the server directly. 位于反向代理之后。
     #[arg(long, env = "CALLOUT_BEHIND_PROXY")]
     pub behind_proxy: bool,
+    /// Address and port where Prometheus finds /metrics; off unless given. Whoever reaches it reads it: keep it inside.
+    /// 指标监听地址，默认关闭；仅限内网。
+    #[arg(long, env = "CALLOUT_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// The operator's push service, told by signed calls that something waits for a tester. The secret comes from
+    /// CALLOUT_PUSH_SECRET. 运营商推送服务地址；密钥用环境变量 CALLOUT_PUSH_SECRET。
+    #[arg(long, env = "CALLOUT_PUSH_URL", hide_env_values = true, value_name = "URL")]
+    pub push_url: Option<String>,
     /// HTTP worker threads; 0 takes one a core. 工作线程数。
     #[arg(long, env = "CALLOUT_WORKERS", default_value_t = 0, value_name = "N")]
     pub workers: usize,
@@ -205,6 +214,9 @@ pub enum AuditCommand {
 /// The environment variable with the secret of the object storage's key.
 pub const S3_SECRET_VARIABLE: &str = "CALLOUT_S3_SECRET_ACCESS_KEY";
 
+/// The environment variable with the secret that signs pushes: `whsec_` and 24 to 64 bytes in base64.
+pub const PUSH_SECRET_VARIABLE: &str = "CALLOUT_PUSH_SECRET";
+
 /// The photos' folder inside the data folder.
 pub const PHOTO_FOLDER: &str = "photos";
 
@@ -246,7 +258,16 @@ impl ServeArguments {
             workers: self.workers,
             public_url: self.public_url.clone(),
             is_behind_proxy: self.behind_proxy,
+            metrics_listen: self.metrics_listen,
+            push: self.push()?,
         })
+    }
+
+    fn push(&self) -> CommandResult<Option<PushSettings>> {
+        let Some(url) = self.push_url.clone() else { return Ok(None) };
+        let secret = std::env::var(PUSH_SECRET_VARIABLE)
+            .map_err(|_| CommandError::new(format!("--push-url needs {PUSH_SECRET_VARIABLE} in the environment")))?;
+        Ok(Some(PushSettings { url, secret: Secret::new(secret) }))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{CommandError, CommandResult, logging};
 use actix_web::dev::ServerHandle;
 use actix_web::rt::System;
 use actix_web::web;
+use callout_server::app::pushes::PushTarget;
 use callout_server::app::{App, AppConfig};
 use callout_server::env::Env;
 use callout_server::http;
@@ -32,6 +33,8 @@ pub struct Started {
     handle: ServerHandle,
     /// Absent once it was waited for.
     thread: Option<JoinHandle<std::io::Result<()>>>,
+    /// The listener of `/metrics`, where there is one.
+    metrics: Option<ServerHandle>,
 }
 
 fn failed<'a>(what: &'a str) -> impl Fn(&(dyn std::error::Error + 'static)) -> CommandError + 'a {
@@ -100,8 +103,15 @@ fn restrict(_: &Path) -> std::io::Result<()> {
 pub fn start(settings: &Settings) -> CommandResult<Started> {
     let listener = TcpListener::bind(settings.listen)
         .map_err(|error| CommandError::because(format!("cannot listen on {}", settings.listen), &error))?;
+    let metrics = settings.metrics_listen.map(|address| {
+        TcpListener::bind(address)
+            .map_err(|error| CommandError::because(format!("cannot listen on {address} for metrics"), &error))
+    });
+    let metrics = metrics.transpose()?;
+    let push = settings.push.as_ref().map(PushTarget::new).transpose().map_err(CommandError::new)?;
     let config = AppConfig {
         public_url: public_url(settings, &listener)?,
+        push,
         is_behind_proxy: settings.is_behind_proxy,
         ..AppConfig::default()
     };
@@ -110,7 +120,11 @@ pub fn start(settings: &Settings) -> CommandResult<Started> {
     let photos =
         PhotoStore::open(&settings.photos).map_err(|error| failed("the photo store cannot be used")(&error))?;
     let parts = Parts { storage, photos, env: Env::system(), config, runs_jobs: true };
-    start_with(parts, listener, settings.workers)
+    let mut started = start_with(parts, listener, settings.workers)?;
+    if let Some(listener) = metrics {
+        started.metrics_serve(listener)?;
+    }
+    Ok(started)
 }
 
 /// What a server is made of.
@@ -174,7 +188,9 @@ pub fn start_with(parts: Parts, listener: TcpListener, workers: usize) -> Comman
         })
     });
     match told.recv() {
-        Ok(Ok((Some(address), handle))) => Ok(Started { app, jobs, address, handle, thread: Some(thread) }),
+        Ok(Ok((Some(address), handle))) => {
+            Ok(Started { app, jobs, address, handle, thread: Some(thread), metrics: None })
+        }
         Ok(Ok((None, _))) => Err(CommandError::new("the server listens nowhere")),
         Ok(Err(error)) => Err(failed("the server cannot start")(&error)),
         Err(_) => Err(CommandError::new("the server ended while it started")),
@@ -200,6 +216,36 @@ impl Started {
         runtime()?.block_on(self.jobs.run_due()).map_err(|error| failed("the jobs cannot be done")(&error))
     }
 
+    /// Serves `/metrics` on this listener, too, and says where that is.
+    ///
+    /// # Errors
+    /// What the socket says.
+    pub fn metrics_serve(&mut self, listener: TcpListener) -> CommandResult<SocketAddr> {
+        let refused = |error: std::io::Error| failed("the metrics cannot be served")(&error);
+        let address = listener.local_addr().map_err(refused)?;
+        let app = web::Data::new(self.app.clone());
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            System::new().block_on(async move {
+                match http::metrics::serve_metrics(app, listener) {
+                    Ok(server) => {
+                        let _ = tell.send(Ok(server.handle()));
+                        server.await
+                    }
+                    Err(error) => {
+                        let _ = tell.send(Err(error));
+                        Ok(())
+                    }
+                }
+            })
+        });
+        match told.recv() {
+            Ok(handle) => self.metrics = Some(handle.map_err(refused)?),
+            Err(_) => return Err(CommandError::new("the metrics' server ended while it started")),
+        }
+        Ok(address)
+    }
+
     /// Name and password of the first administrator, made now if there is no user at all.
     ///
     /// # Errors
@@ -212,7 +258,10 @@ impl Started {
     ///
     /// # Errors
     /// When it ended badly.
-    pub fn stop(self) -> CommandResult {
+    pub fn stop(mut self) -> CommandResult {
+        if let Some(metrics) = self.metrics.take() {
+            drop(metrics.stop(false));
+        }
         // Streams never end by themselves: whoever listens connects to another server, or to this one when it is back.
         self.app.wake_ups().stop();
         runtime()?.block_on(self.handle.stop(true));
@@ -241,6 +290,9 @@ impl Started {
 impl Drop for Started {
     /// A server that nobody holds any more ends, and lets go of its connections to the database.
     fn drop(&mut self) {
+        if let Some(metrics) = self.metrics.take() {
+            drop(metrics.stop(false));
+        }
         if self.thread.is_some() {
             // The command is sent at once; the answer is awaited by nobody.
             drop(self.handle.stop(false));
@@ -325,6 +377,9 @@ pub fn serve(arguments: ServeArguments) -> CommandResult {
     let server = start(&settings)?;
     let address = server.address();
     println!("Callout listens on http://{address}\n服务地址 http://{address}");
+    if let Some(address) = settings.metrics_listen {
+        println!("Metrics: http://{address}/metrics\n指标：http://{address}/metrics");
+    }
     match &settings.database_url {
         None => println!(
             "Embedded database and photos: {}\n内嵌数据库与照片目录：{}",

@@ -312,6 +312,7 @@ impl App {
         for entry in tx.feed_entry_list_by_work_order(order)? {
             if entry.kind == FeedEntryKind::Changed {
                 tx.feed_append(entry.tester_id, order, Some(LeftReason::Withdrawn), now)?;
+                self.push_owe(tx, entry.tester_id)?;
             }
         }
         Ok(())

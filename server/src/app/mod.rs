@@ -36,6 +36,7 @@ mod notices;
 pub mod passwords;
 pub mod photos;
 pub mod policies;
+pub mod pushes;
 pub mod quarantine;
 pub mod refusals;
 pub mod regions;
@@ -60,6 +61,7 @@ pub mod weekly_reports;
 pub mod work_orders;
 
 use crate::env::Env;
+use crate::metrics::{Metrics, Standing};
 use access::Caller;
 use callout_storage::{Storage, StorageError};
 use callout_sync_protocol::problem::ProblemType;
@@ -78,6 +80,8 @@ pub struct AppConfig {
     pub public_url: String,
     /// How often a server looks for what it has to tell those who listen.
     pub look_every: wake_ups::LookEvery,
+    /// The operator's push service; without one, phones hear by listening and by syncing now and then.
+    pub push: Option<pushes::PushTarget>,
     /// Syncs that work at the same time; as many as the database can take where it is not said.
     pub sync_slots: Option<usize>,
     /// A proxy of ours stands before every server and appends the sender's address to `X-Forwarded-For`.
@@ -99,6 +103,7 @@ pub struct App {
     wake_ups: Arc<wake_ups::WakeUps>,
     sync_admission: Arc<sync_admission::SyncAdmission>,
     keys_loaded_at: Arc<Mutex<Timestamp>>,
+    metrics: Arc<Metrics>,
 }
 
 impl From<StorageError> for AppError {
@@ -144,12 +149,36 @@ impl App {
             wake_ups: Arc::default(),
             sync_admission: Arc::new(sync_admission),
             keys_loaded_at: Arc::new(Mutex::new(now)),
+            metrics: Arc::default(),
         })
     }
 
     /// Whether `X-Forwarded-For` is our own proxy's word.
     pub fn is_behind_proxy(&self) -> bool {
         self.config.is_behind_proxy
+    }
+
+    /// What this server counts about itself.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How things stand just now, for a scrape. What the database does not tell is left out.
+    pub fn standing(&self) -> Standing {
+        let now = self.env.now();
+        let jobs = self.storage.read("metrics_jobs", |tx| Ok::<_, AppError>(tx.job_backlog(now)?));
+        let admission = &self.sync_admission;
+        Standing {
+            now,
+            backend: self.storage.backend().as_str(),
+            storage: self.storage.figures(),
+            jobs: jobs.ok(),
+            listeners: self.wake_ups.listener_count(),
+            sync_waiting: admission.waiting(),
+            sync_slots: admission.slot_count(),
+            sync_working: admission.working(),
+            sync_held_bytes: admission.held_bytes(),
+        }
     }
 
     /// Whether the database answers.

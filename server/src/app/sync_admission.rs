@@ -9,6 +9,7 @@
 use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
+use crate::metrics::SyncRefusal;
 use callout_storage::{Storage, StorageConfig};
 use callout_sync_protocol::ids::DeviceId;
 use callout_sync_protocol::problem::ProblemType;
@@ -83,13 +84,33 @@ impl SyncAdmission {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Syncs that may work at the same time.
+    pub fn slot_count(&self) -> usize {
+        self.slot_count
+    }
+
+    /// Syncs that work.
+    pub fn working(&self) -> usize {
+        self.slot_count.saturating_sub(self.slots.available_permits())
+    }
+
+    /// Bytes of requests that are held, in whole KiB.
+    pub fn held_bytes(&self) -> u64 {
+        1_024 * HELD_KIB.saturating_sub(self.held_kib.available_permits()) as u64
+    }
+
     fn devices(&self) -> MutexGuard<'_, HashMap<DeviceId, DeviceState>> {
         // No code that can panic runs while it is held, so a poisoned one is still whole.
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn refused(problem: ProblemType, seconds: u32, detail: &str) -> AppError {
+fn refused(app: &App, why: SyncRefusal, seconds: u32, detail: &str) -> AppError {
+    app.metrics().sync_refused(why);
+    let problem = match why {
+        SyncRefusal::InFlight | SyncRefusal::Rate | SyncRefusal::Rubbish => ProblemType::TooManyRequests,
+        SyncRefusal::Memory | SyncRefusal::LineFull | SyncRefusal::LineSlow => ProblemType::Unavailable,
+    };
     AppError { retry_after_seconds: Some(seconds), ..AppError::new(problem, format!("{detail}; nothing was changed")) }
 }
 
@@ -132,7 +153,7 @@ impl App {
         {
             let wait = not_until.wait_time_from(DefaultClock::default().now()).as_secs();
             let wait = u32::try_from(wait).unwrap_or(u32::MAX).saturating_add(1);
-            return Err(refused(ProblemType::TooManyRequests, wait, "others wait; sync less often"));
+            return Err(refused(self, SyncRefusal::Rate, wait, "others wait; sync less often"));
         }
         let mut devices = admission.devices();
         let state = devices.entry(caller.device_id).or_default();
@@ -140,17 +161,22 @@ impl App {
             if now < until {
                 let wait = u32::try_from((until - now).as_secs()).unwrap_or(u32::MAX).saturating_add(1);
                 let detail = "too many requests of this device could not be read";
-                return Err(refused(ProblemType::TooManyRequests, wait, detail));
+                return Err(refused(self, SyncRefusal::Rubbish, wait, detail));
             }
             state.barred_until = None;
         }
         if state.in_flight >= IN_FLIGHT_OF_DEVICE {
             let detail = "requests of this device are still being worked on";
-            return Err(refused(ProblemType::TooManyRequests, 2, detail));
+            return Err(refused(self, SyncRefusal::InFlight, 2, detail));
         }
         state.in_flight += 1;
         drop(devices);
         Ok(SyncPlace { app: self.clone(), device_id: caller.device_id, held: Vec::new(), held_bytes: 0 })
+    }
+
+    /// Syncs that wait for their turn.
+    pub fn sync_waiting(&self) -> usize {
+        self.sync_admission.waiting()
     }
 
     /// A number of seconds from `base` on, up to three times it: many are told at once, and shall not come back at once.
@@ -169,6 +195,7 @@ impl App {
         if waiting < admission.slot_count {
             return None;
         }
+        self.metrics().sync_paused();
         // The longer the line, the longer the pause: 15 to 45 seconds for each time that all slots are wanted, 15 minutes at most.
         let times = u32::try_from(waiting / admission.slot_count).unwrap_or(u32::MAX).min(20);
         Some(Directive::WaitBeforeNextSync { seconds: self.jittered(15u32.saturating_mul(times)) })
@@ -194,7 +221,8 @@ impl SyncPlace {
             }
             Err(_) => {
                 let seconds = self.app.jittered(5);
-                Err(refused(ProblemType::Unavailable, seconds, "this server has its hands full; come back later"))
+                let detail = "this server has its hands full; come back later";
+                Err(refused(&self.app, SyncRefusal::Memory, seconds, detail))
             }
         }
     }
@@ -207,19 +235,24 @@ impl SyncPlace {
         let admission = &self.app.sync_admission;
         let slots = Arc::clone(&admission.slots);
         if let Ok(permit) = Arc::clone(&slots).try_acquire_owned() {
+            self.app.metrics().turn(Duration::ZERO);
             return Ok(permit);
         }
-        let busy = || {
+        let busy = |why| {
             let seconds = self.app.jittered(10);
-            refused(ProblemType::Unavailable, seconds, "many sync at once; come back later")
+            refused(&self.app, why, seconds, "many sync at once; come back later")
         };
+        let since = Instant::now();
         let in_line = InLine::new(&admission.waiting);
         if in_line.place > MAX_WAITING {
-            return Err(busy());
+            return Err(busy(SyncRefusal::LineFull));
         }
         match tokio::time::timeout(TURN_TIMEOUT, slots.acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(busy()),
+            Ok(Ok(permit)) => {
+                self.app.metrics().turn(since.elapsed());
+                Ok(permit)
+            }
+            Ok(Err(_)) | Err(_) => Err(busy(SyncRefusal::LineSlow)),
         }
     }
 

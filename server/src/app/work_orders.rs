@@ -355,6 +355,7 @@ impl App {
         entries.sort_by_key(|(tester, _)| *tester);
         for (tester, left) in entries {
             tx.feed_append(tester, after.id, left, now)?;
+            self.push_owe(tx, tester)?;
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ pub mod kpis;
 pub mod ladder_steps;
 pub mod major_cases;
 pub mod masking;
+pub mod metrics;
 pub mod notices;
 pub mod openapi;
 pub mod pages;
@@ -171,6 +172,7 @@ pub fn serve(
             .app_data(app.clone())
             .app_data(photos.clone())
             .wrap(from_fn(guard::guard))
+            .wrap(from_fn(metrics::measure))
             .configure(configure)
     })
     .workers(workers)

@@ -49,16 +49,21 @@ pub fn routes_all() -> impl Iterator<Item = &'static Route> {
     nouns().into_iter().flat_map(|noun| noun.routes)
 }
 
-static ACTIONS: LazyLock<HashMap<(Method, &'static str), Action>> = LazyLock::new(|| {
+static TABLE: LazyLock<HashMap<(Method, &'static str), &'static Route>> = LazyLock::new(|| {
     routes_all()
-        .filter_map(|route| Some(((Method::from_bytes(route.method.as_bytes()).ok()?, route.path), route.action)))
+        .filter_map(|route| Some(((Method::from_bytes(route.method.as_bytes()).ok()?, route.path), route)))
         .collect()
 });
 
+/// The route of a request; `None` where there is no such route.
+pub fn route_of(method: &Method, pattern: &str) -> Option<&'static Route> {
+    // The map's keys live as long as the program, a request's pattern does not: compare by value.
+    TABLE.iter().find(|((m, path), _)| m == method && *path == pattern).map(|(_, route)| *route)
+}
+
 /// What a route does; `None` where there is no such route.
 pub fn route_action(method: &Method, pattern: &str) -> Option<Action> {
-    // The map's keys live as long as the program, a request's pattern does not: compare by value.
-    ACTIONS.iter().find(|((m, path), _)| m == method && *path == pattern).map(|(_, action)| *action)
+    route_of(method, pattern).map(|route| route.action)
 }
 
 /// Answers what no route takes: 405 with `Allow` where the path exists, else 404.

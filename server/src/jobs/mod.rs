@@ -8,11 +8,12 @@ use crate::app::clocks::{CLOCK_BACK_FILL, CLOCK_CHECK, CLOCK_RECKON};
 use crate::app::erasures::ErasedObjects;
 use crate::app::error::{AppError, AppResult};
 use crate::app::events::{EventDraft, Subject};
+use crate::app::pushes::{PUSH, PushEnd};
 use crate::photos::service::PhotoService;
 use crate::workflow::revisits::{RevisitCommand, RevisitFacts, RevisitState, revisit_transition};
 use callout_storage::Tx;
-use callout_storage::jobs::Job;
-use callout_sync_protocol::ids::{ClockId, FieldTestId, MajorCaseId, RegionId, ReviewMeetingId, RevisitId};
+use callout_storage::jobs::{Job, JobKinds};
+use callout_sync_protocol::ids::{ClockId, FieldTestId, MajorCaseId, RegionId, ReviewMeetingId, RevisitId, UserId};
 use callout_sync_protocol::time::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -62,6 +63,8 @@ const RECURRING: [(&str, i64); 5] = [
 const LEASE_SECONDS: i64 = 120;
 /// How many jobs are leased at once.
 const BATCH: u32 = 20;
+/// How many pushes are under way at once: one that does not answer holds up few.
+const PUSH_BATCH: u32 = 32;
 /// After so many failures a job is given up; its error stays on the row.
 const MAX_ATTEMPTS: i64 = 12;
 /// How often housekeeping comes round.
@@ -90,6 +93,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 fn retry_at(attempts: i64, now: Timestamp) -> Option<Timestamp> {
     let doubled = 60i64.saturating_mul(1 << attempts.clamp(0, 6));
     (attempts < MAX_ATTEMPTS).then(|| now.plus_seconds(doubled.min(3_600)))
+}
+
+/// When to try a failed push again: five seconds, doubling, ten minutes at most; later than after an hour, a phone has synced by
+/// itself.
+fn push_again_at(attempts: i64, after_seconds: Option<i64>, now: Timestamp) -> Option<Timestamp> {
+    let doubled = (5i64 << (attempts - 1).clamp(0, 7)).min(600);
+    (attempts < MAX_ATTEMPTS).then(|| now.plus_seconds(doubled.max(after_seconds.unwrap_or(0))))
 }
 
 impl App {
@@ -181,11 +191,19 @@ impl Jobs {
         })
     }
 
-    /// Does what is due, and says how many jobs that were.
+    /// Does what is due, pushes last, and says how many jobs that were.
     ///
     /// # Errors
     /// When jobs cannot be claimed; a job that fails is noted on its row and comes again.
     pub async fn run_due(&self) -> AppResult<usize> {
+        Ok(self.run_due_but_pushes().await? + self.run_due_pushes().await?)
+    }
+
+    /// Does what is due but pushes, for which the others do not wait.
+    ///
+    /// # Errors
+    /// When jobs cannot be claimed; a job that fails is noted on its row and comes again.
+    async fn run_due_but_pushes(&self) -> AppResult<usize> {
         let owner = format!("{:016x}", u64::from_be_bytes(self.app.env.random()));
         let mut done = 0;
         loop {
@@ -195,7 +213,8 @@ impl Jobs {
                 crate::http::blocking(move || {
                     let now = app.env.now();
                     app.storage.write("job_claim", |tx| {
-                        Ok::<_, AppError>(tx.job_claim_due(now, now.plus_seconds(LEASE_SECONDS), &owner, BATCH)?)
+                        let (kinds, until) = (JobKinds::AllBut(PUSH), now.plus_seconds(LEASE_SECONDS));
+                        Ok::<_, AppError>(tx.job_claim_due_of(kinds, now, until, &owner, BATCH)?)
                     })
                 })
                 .await?
@@ -209,6 +228,40 @@ impl Jobs {
                 crate::http::blocking(move || jobs.settle(&job, &owner, result)).await?;
                 done += 1;
             }
+        }
+    }
+
+    /// Sends the pushes that are due, some at a time. A server without a push service leaves them to those that have one.
+    async fn run_due_pushes(&self) -> AppResult<usize> {
+        if !self.app.pushes() {
+            return Ok(0);
+        }
+        let owner = format!("{:016x}", u64::from_be_bytes(self.app.env.random()));
+        let mut done = 0;
+        loop {
+            let (app, claimant) = (self.app.clone(), owner.clone());
+            let claimed = crate::http::blocking(move || {
+                let now = app.env.now();
+                app.storage.write("push_claim", |tx| {
+                    let (kinds, until) = (JobKinds::Only(PUSH), now.plus_seconds(LEASE_SECONDS));
+                    Ok::<_, AppError>(tx.job_claim_due_of(kinds, now, until, &claimant, PUSH_BATCH)?)
+                })
+            })
+            .await?;
+            if claimed.is_empty() {
+                return Ok(done);
+            }
+            done += claimed.len();
+            let sent = futures_util::future::join_all(claimed.into_iter().map(async |job| {
+                let end = self.app.push_send(job.id, UserId::from(job.subject_id)).await;
+                (job, end)
+            }));
+            let (app, sent) = (self.app.clone(), sent.await);
+            let owner = owner.clone();
+            crate::http::blocking(move || {
+                sent.into_iter().try_for_each(|(job, end)| push_settle(&app, &job, &owner, end))
+            })
+            .await?;
         }
     }
 
@@ -264,6 +317,15 @@ impl Jobs {
 
     fn settle(&self, job: &Job, owner: &str, result: AppResult<()>) -> AppResult<()> {
         let now = self.app.env.now();
+        let is_recurring = RECURRING.iter().any(|(kind, _)| *kind == job.kind);
+        self.app.metrics().job(
+            &job.kind,
+            match &result {
+                Ok(()) => "done",
+                Err(_) if is_recurring || retry_at(job.attempts, now).is_some() => "failed",
+                Err(_) => "given_up",
+            },
+        );
         self.app.storage.write("job_settle", |tx| {
             let recurring = RECURRING.iter().find(|(kind, _)| *kind == job.kind);
             match &result {
@@ -322,13 +384,66 @@ impl Jobs {
 
     /// Looks for due jobs until the task is dropped.
     pub async fn run_forever(self) {
+        futures_util::future::join(self.clone().run_forever_but_pushes(), self.run_forever_pushes()).await;
+    }
+
+    async fn run_forever_pushes(self) {
+        if !self.app.pushes() {
+            return;
+        }
         let mut interval = tokio::time::interval(LOOK_EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            if let Err(error) = self.run_due().await {
+            if let Err(error) = self.run_due_pushes().await {
+                tracing::warn!(?error, "pushes could not be claimed");
+            }
+        }
+    }
+
+    async fn run_forever_but_pushes(self) {
+        let mut interval = tokio::time::interval(LOOK_EVERY);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            if let Err(error) = self.run_due_but_pushes().await {
                 tracing::warn!(?error, "jobs could not be claimed");
             }
         }
     }
+}
+
+/// Notes how a push ended. One that was done leaves no row: there are many, and nobody asks for them.
+fn push_settle(app: &App, job: &Job, owner: &str, end: AppResult<PushEnd>) -> AppResult<()> {
+    let now = app.env.now();
+    let end = end.unwrap_or_else(|error| PushEnd::Later { why: error.to_string(), after_seconds: None });
+    let (outcome, again, why) = match &end {
+        PushEnd::Done => ("done", None, None),
+        PushEnd::Later { why, after_seconds } => match push_again_at(job.attempts, *after_seconds, now) {
+            Some(at) => ("failed", Some(at), Some(why)),
+            None => ("given_up", None, Some(why)),
+        },
+        PushEnd::Refused(why) => ("given_up", None, Some(why)),
+    };
+    app.metrics().push(outcome);
+    if let Some(why) = why {
+        let attempts = job.attempts;
+        match again {
+            Some(_) => tracing::info!(why, attempts, "a push failed and comes again"),
+            None => tracing::warn!(why, attempts, user_id = %job.subject_id, "a push was given up"),
+        }
+    }
+    app.storage.write("push_settle", |tx| {
+        match why {
+            None => tx.job_remove(job.id, owner)?,
+            Some(why) => {
+                if again.is_none() {
+                    // The last one that was given up is enough to tell.
+                    tx.job_delete_ended(PUSH, job.subject_id)?;
+                }
+                tx.job_fail(job.id, owner, why, again, now)?
+            }
+        };
+        Ok(())
+    })
 }

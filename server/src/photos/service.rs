@@ -202,7 +202,11 @@ impl PhotoService {
         }
         let Some(upload) = upload.filter(|_| length > 0) else { return Ok(status) };
         if status.offset + length == status.length {
-            return self.upload_finish(caller, photo, upload, bytes).await;
+            let finished = self.upload_finish(caller, photo, upload, bytes).await;
+            if finished.is_ok() {
+                self.app.metrics().photo_bytes(length);
+            }
+            return finished;
         }
         let part = UploadPart {
             object_key: part_key(photo_id, status.offset, self.app.env.id()),
@@ -216,7 +220,10 @@ impl PhotoService {
         next.expires_at = self.expiry(self.app.env.now());
         let after = progress(&next);
         match self.upload_save(next).await? {
-            true => Ok(after),
+            true => {
+                self.app.metrics().photo_bytes(length);
+                Ok(after)
+            }
             false => {
                 // Another request was first; its bytes count, ours are superfluous.
                 self.parts_discard(photo_id, std::slice::from_ref(&part)).await;

@@ -6,10 +6,12 @@
 
 use crate::config::StorageConfig;
 use crate::error::StorageError;
+use crate::figures::Counts;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use std::sync::Arc;
 
 /// Either database. Never call the derived `establish`: it would make a SQLite file named like an unreachable server's URL.
 #[derive(diesel::MultiConnection)]
@@ -67,6 +69,7 @@ pub struct Tx {
     pub(crate) connection: AnyConnection,
     /// Set by the last statement that failed for a reason that another run may not meet.
     pub(crate) retry: Option<Retry>,
+    counts: Arc<Counts>,
 }
 
 impl std::fmt::Debug for Tx {
@@ -83,6 +86,7 @@ impl Tx {
         &mut self,
         statement: impl FnOnce(&mut AnyConnection) -> QueryResult<T>,
     ) -> Result<T, StorageError> {
+        self.counts.statement();
         statement(&mut self.connection).map_err(|error| {
             self.retry = retry_after(&error);
             StorageError::from(error)
@@ -163,6 +167,7 @@ pub(crate) enum Purpose {
 pub(crate) struct Connector {
     pub(crate) config: StorageConfig,
     pub(crate) purpose: Purpose,
+    pub(crate) counts: Arc<Counts>,
 }
 
 impl Connector {
@@ -198,7 +203,7 @@ impl Connector {
                 AnyConnection::Postgres(connection)
             }
         };
-        Ok(Tx { connection, retry: None })
+        Ok(Tx { connection, retry: None, counts: Arc::clone(&self.counts) })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::connection::Tx;
 use crate::error::StorageError;
 use crate::names::{MAX_PAGE, Page, keyset};
-use crate::schema::devices;
+use crate::schema::{devices, sessions, users};
 use crate::sql_types::{bind, row_values};
 use callout_sync_protocol::ids::{DeviceId, UserId};
 use callout_sync_protocol::time::Timestamp;
@@ -82,6 +82,24 @@ impl Tx {
                 .filter(devices::user_id.eq(bind(&user_id)))
                 .order((devices::enrolled_at, devices::id))
                 .limit(i64::from(MAX_PAGE))
+                .load(c)
+        })
+    }
+
+    /// A user's devices with a session that stands, the last one heard of first, at most ten; none of a user who was shut out.
+    pub fn device_list_signed_in(&mut self, user_id: UserId) -> Result<Vec<DeviceId>, StorageError> {
+        self.run(|c| {
+            devices::table
+                .inner_join(users::table.on(users::id.eq(devices::user_id)))
+                .filter(devices::user_id.eq(bind(&user_id)))
+                .filter(devices::revoked_at.is_null())
+                .filter(users::is_active)
+                .filter(diesel::dsl::exists(
+                    sessions::table.filter(sessions::device_id.eq(devices::id)).filter(sessions::revoked_at.is_null()),
+                ))
+                .order((devices::last_seen_at.desc(), devices::id))
+                .limit(10)
+                .select(devices::id)
                 .load(c)
         })
     }

@@ -1,15 +1,38 @@
 //! Durable jobs: timers, deliveries, thumbnails. A server leases what is due; a lease that runs out makes the job due again.
 //! What does not belong here: what a job does (`server`, `jobs`).
 
-use crate::connection::{AnyConnection, Tx};
+use crate::connection::{AnyConnection, Tx, locked};
 use crate::error::StorageError;
 use crate::names::{MAX_PAGE, limit};
 use crate::schema::jobs;
-use crate::sql_types::{bind, row_values};
+use crate::sql_types::{Bool, bind, row_values};
 use callout_sync_protocol::ids::JobId;
 use callout_sync_protocol::time::Timestamp;
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use uuid::Uuid;
+
+/// Which kinds of jobs are meant, so that one kind can have a line of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobKinds<'a> {
+    /// All of them.
+    All,
+    /// This one.
+    Only(&'a str),
+    /// All but this one.
+    AllBut(&'a str),
+}
+
+/// Jobs of one kind that are due and not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobBacklog {
+    /// The kind.
+    pub kind: String,
+    /// How many; those that a server works on count, too.
+    pub due: u64,
+    /// Since when the one that waits longest is due.
+    pub oldest_run_at: Timestamp,
+}
 
 /// A job.
 #[derive(Clone, Debug, PartialEq, Queryable)]
@@ -97,11 +120,31 @@ impl Tx {
         owner: &str,
         at_most: u32,
     ) -> Result<Vec<Job>, StorageError> {
+        self.job_claim_due_of(JobKinds::All, now, lease_until, owner, at_most)
+    }
+
+    /// The same, of some kinds only.
+    pub fn job_claim_due_of(
+        &mut self,
+        kinds: JobKinds<'_>,
+        now: Timestamp,
+        lease_until: Timestamp,
+        owner: &str,
+        at_most: u32,
+    ) -> Result<Vec<Job>, StorageError> {
+        let (only, but) = match kinds {
+            JobKinds::All => (None, None),
+            JobKinds::Only(kind) => (Some(kind), None),
+            JobKinds::AllBut(kind) => (None, Some(kind)),
+        };
         let now_or_before = Some(now);
         let due = jobs::table
             .filter(jobs::finished_at.is_null())
             .filter(jobs::run_at.le(bind(&now)))
             .filter(jobs::leased_until.is_null().or(jobs::leased_until.le(bind(&now_or_before))))
+            // One query for all three: a text is never empty, and no kind is.
+            .filter(only.is_none().into_sql::<Bool>().or(jobs::kind.eq(bind(only.unwrap_or_default()))))
+            .filter(jobs::kind.ne(bind(but.unwrap_or_default())))
             .order((jobs::run_at, jobs::id))
             .limit(limit(at_most))
             .select(jobs::id);
@@ -165,6 +208,73 @@ impl Tx {
             .execute(c)
         })
         .map(|rows| rows > 0)
+    }
+
+    /// Whether a job of a kind about a subject is still to be begun; if so, nobody begins it until this unit of work ends.
+    pub fn job_lock_unbegun(&mut self, kind: &str, subject_id: Uuid) -> Result<bool, StorageError> {
+        let unbegun = jobs::table
+            .filter(jobs::subject_id.eq(bind(&subject_id)))
+            .filter(jobs::kind.eq(bind(kind)))
+            .filter(jobs::finished_at.is_null())
+            .filter(jobs::leased_until.is_null())
+            .order(jobs::id)
+            .select(jobs::id);
+        let found: Option<JobId> = self.run(|c| locked!(c, unbegun))?;
+        Ok(found.is_some())
+    }
+
+    /// Removes a job that was done and that nobody wants to look up later. Returns whether the lease still held.
+    pub fn job_remove(&mut self, id: JobId, owner: &str) -> Result<bool, StorageError> {
+        self.run(|c| {
+            diesel::delete(
+                jobs::table
+                    .filter(jobs::id.eq(bind(&id)))
+                    .filter(jobs::finished_at.is_null())
+                    .filter(jobs::lease_owner.eq(bind(&Some(owner.to_owned())))),
+            )
+            .execute(c)
+        })
+        .map(|rows| rows > 0)
+    }
+
+    /// Removes a subject's jobs of a kind that were done, cancelled or given up. Returns how many.
+    pub fn job_delete_ended(&mut self, kind: &str, subject_id: Uuid) -> Result<usize, StorageError> {
+        self.run(|c| {
+            diesel::delete(
+                jobs::table
+                    .filter(jobs::subject_id.eq(bind(&subject_id)))
+                    .filter(jobs::kind.eq(bind(kind)))
+                    .filter(jobs::finished_at.is_not_null()),
+            )
+            .execute(c)
+        })
+    }
+
+    /// What is due and not done, by kind.
+    pub fn job_backlog(&mut self, now: Timestamp) -> Result<Vec<JobBacklog>, StorageError> {
+        let counted: Vec<(String, i64)> = self.run(|c| {
+            jobs::table
+                .filter(jobs::finished_at.is_null())
+                .filter(jobs::run_at.le(bind(&now)))
+                .group_by(jobs::kind)
+                .select((jobs::kind, count_star()))
+                .load(c)
+        })?;
+        let mut backlog = Vec::new();
+        for (kind, due) in counted {
+            let oldest: Option<Timestamp> = self.run(|c| {
+                jobs::table
+                    .filter(jobs::finished_at.is_null())
+                    .filter(jobs::kind.eq(bind(&kind)))
+                    .order((jobs::run_at, jobs::id))
+                    .select(jobs::run_at)
+                    .first(c)
+                    .optional()
+            })?;
+            backlog.push(JobBacklog { kind, due: due.unsigned_abs(), oldest_run_at: oldest.unwrap_or(now) });
+        }
+        backlog.sort_by(|one, other| one.kind.cmp(&other.kind));
+        Ok(backlog)
     }
 
     /// Whether a job of a kind about a subject is still to be done.

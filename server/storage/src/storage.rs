@@ -3,11 +3,12 @@
 use crate::config::{DEFAULT_POOL_SIZE, StorageConfig};
 use crate::connection::{Connector, Purpose, Retry, Tx, retry_after};
 use crate::error::StorageError;
+use crate::figures::Counts;
 use crate::migrations;
 use crate::writer::Writer;
 use diesel::r2d2::{Pool, PooledConnection};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a unit of work runs before its conflict with others is given up.
 const MAX_ATTEMPTS: u32 = 10;
@@ -42,6 +43,7 @@ pub struct Storage {
 
 struct Inner {
     config: StorageConfig,
+    counts: Arc<Counts>,
     /// SQLite only.
     writer: Option<Writer>,
     /// SQLite: readers. PostgreSQL: everything.
@@ -60,7 +62,8 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Unavailable`] if it cannot be reached, [`StorageError::SchemaNewer`] if a newer program migrated it.
     pub fn open(config: &StorageConfig) -> Result<Self, StorageError> {
-        let connector = |purpose| Connector { config: config.clone(), purpose };
+        let counts = Arc::new(Counts::default());
+        let connector = |purpose| Connector { config: config.clone(), purpose, counts: Arc::clone(&counts) };
         let (writer, purpose, size) = match config {
             StorageConfig::Sqlite { .. } => {
                 (Some(Writer::new(connector(Purpose::Write))?), Purpose::Read, DEFAULT_POOL_SIZE)
@@ -78,7 +81,8 @@ impl Storage {
             // A round trip saved each time: a connection that turns out dead is replaced and its unit of work runs again.
             .test_on_check_out(false)
             .build(connector(purpose))?;
-        let storage = Self { inner: Arc::new(Inner { config: config.clone(), writer, pool }) };
+        let storage =
+            Self { inner: Arc::new(Inner { config: config.clone(), counts: Arc::clone(&counts), writer, pool }) };
         storage.write("schema_check", migrations::schema_check)?;
         Ok(storage)
     }
@@ -120,7 +124,12 @@ impl Storage {
             return Ok(());
         }
         // Not the writer's connection: it is never outside a transaction for us.
-        let mut tx = Connector { config: self.inner.config.clone(), purpose: Purpose::Write }.connect()?;
+        let mut tx = Connector {
+            config: self.inner.config.clone(),
+            purpose: Purpose::Write,
+            counts: Arc::clone(&self.inner.counts),
+        }
+        .connect()?;
         tx.journal_empty()
     }
 
@@ -133,6 +142,7 @@ impl Storage {
         name: &'static str,
         mut work: impl FnMut(&mut Tx) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.inner.counts.unit_of_work();
         match &self.inner.writer {
             Some(writer) => writer.write(work),
             None => self.retrying(name, |tx| {
@@ -153,6 +163,7 @@ impl Storage {
         name: &'static str,
         mut work: impl FnMut(&mut Tx) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.inner.counts.unit_of_work();
         self.retrying(name, |tx| {
             tx.begin_read().map_err(Ended::Begin)?;
             let value = work(tx).map_err(Ended::Work)?;
@@ -162,7 +173,23 @@ impl Storage {
     }
 
     fn pooled(&self) -> Result<PooledConnection<Connector>, StorageError> {
-        Ok(self.inner.pool.get()?)
+        let since = Instant::now();
+        let pooled = self.inner.pool.get();
+        match &pooled {
+            Ok(_) => self.inner.counts.waited(since),
+            Err(_) => self.inner.counts.timeout(),
+        }
+        Ok(pooled?)
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.inner.counts
+    }
+
+    /// Open connections of the pool, and how many of them nobody uses.
+    pub(crate) fn pool_state(&self) -> (u32, u32) {
+        let state = self.inner.pool.state();
+        (state.connections, state.idle_connections)
     }
 
     fn retrying<T, E: From<StorageError>>(
@@ -202,6 +229,7 @@ impl Storage {
                     Ended::Begin(error) | Ended::Commit(error) => StorageError::from(error).into(),
                 });
             }
+            self.inner.counts.rerun();
             tracing::debug!(name, attempts, ?retry, "the unit of work runs again");
             // 0, 1, 2, 4 … 256 ms.
             if attempts > 1 {

@@ -141,7 +141,9 @@ impl Writer {
 
     /// Runs a unit of work and returns when it is durably on disk, or undone.
     pub(crate) fn write<T, E: From<StorageError>>(&self, work: impl FnOnce(&mut Tx) -> Result<T, E>) -> Result<T, E> {
+        let since = Instant::now();
         let mut turn = self.turn_take();
+        self.connector.counts.waited(since);
         let mut batch = match turn.batch.take() {
             Some(batch) => batch,
             None => {

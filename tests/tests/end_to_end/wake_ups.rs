@@ -7,7 +7,7 @@ use callout_tests::world::World;
 use callout_tests::world_tests;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// One listener's connection.
@@ -27,7 +27,11 @@ struct Heard {
 
 impl Stream {
     fn open(world: &World, token: &str, last_event_id: Option<&str>) -> Self {
-        let socket = TcpStream::connect(world.server.address()).unwrap();
+        Self::open_at(world.server.address(), token, last_event_id)
+    }
+
+    fn open_at(address: SocketAddr, token: &str, last_event_id: Option<&str>) -> Self {
+        let socket = TcpStream::connect(address).unwrap();
         // A wake-up that does not come fails the test; none is waited for that is not due.
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let last = last_event_id.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
@@ -146,6 +150,23 @@ world_tests! {
         assert!(over.text().contains("time_over") && over.content_type == "text/event-stream", "{}", over.text());
         let bad = world.desk("t1_dispatcher").send("GET", "/v1/wake-ups?for_seconds=soon", &[], &[]).unwrap();
         assert_problem(&bad, ProblemType::InvalidField);
+    }
+
+    /// Two servers on one database: what was changed, or ended, through the one wakes who listens to the other.
+    fn a_change_through_one_server_wakes_who_listens_to_another(world) {
+        let other = world.another_server();
+        let (tester, lead) = (RawTester::new(world, "tester-1"), world.lead());
+        let mut phone = Stream::open_at(other.address(), tester.desk.access_token(), None);
+        let mut desk = Stream::open_at(other.address(), lead.access_token(), None);
+        assert_eq!(phone.next().unwrap().data["number"], 0);
+        assert_eq!(desk.next().unwrap().data["everything"], true);
+        world.order_dispatched(tester.user_id);
+        assert_eq!(phone.next().unwrap().data["number"], 1);
+        assert_eq!(desk.next().unwrap().name, "work-orders");
+        assert_eq!(world.server.app().wake_ups().listener_count(), 0, "nobody listens to the one that made the change");
+        tester.desk.send("POST", "/v1/sign-out", &[], &[]).unwrap();
+        assert_eq!(phone.next().unwrap().data, json!({ "reason": "session_revoked" }));
+        assert_eq!(phone.next(), None);
     }
 
     /// Several hundred listen; one change wakes the one that it concerns; who listens too often from one session loses the oldest.

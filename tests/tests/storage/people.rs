@@ -13,6 +13,7 @@ on_both_databases!(
     a_user_changed_meanwhile_is_a_conflict,
     users_page_newest_first_and_by_region,
     devices_and_sessions_end,
+    devices_that_are_signed_in,
     refresh_tokens_rotate,
     signing_keys_retire,
     regions_are_found_by_bounding_box,
@@ -231,4 +232,37 @@ fn texts_with_a_zero_character_and_unknown_references_are_typed_errors(storage: 
     let nobodys = storage.write("test", |tx| tx.device_insert(&device(3, id(99))));
     assert!(matches!(nobodys, Err(StorageError::MissingReference { .. })), "{nobodys:?}");
     assert!(!nobodys.unwrap_err().to_string().to_lowercase().contains("insert"), "no SQL in what people read");
+}
+
+fn devices_that_are_signed_in(storage: &Storage) {
+    let mut made = user(1);
+    write(storage, |tx| tx.user_insert(&made));
+    let session = |number: u64, of: u64| Session {
+        id: id(100 + number),
+        user_id: id(1),
+        device_id: id(of),
+        created_at: at(2),
+        revoked_at: None,
+        revoke_reason: None,
+    };
+    write(storage, |tx| {
+        for number in 10..15 {
+            tx.device_insert(&device(number, id(1)))?;
+            tx.device_seen(id(number), at(number as i64))?;
+        }
+        // 10 was never signed in; 11 twice; 12 signed out; 13 was shut out.
+        for (number, of) in [(1, 11), (2, 11), (3, 12), (4, 13), (5, 14)] {
+            tx.session_insert(&session(number, of))?;
+        }
+        tx.session_revoke(id(103), at(20), "signed out")?;
+        let mut lost = tx.device_by_id(id(13))?.unwrap();
+        lost.revoked_at = Some(at(21));
+        tx.device_update(&lost)
+    });
+    let signed_in = |user: u64| read(storage, |tx| tx.device_list_signed_in(id(user)));
+    assert_eq!(signed_in(1), [id(14), id(11)], "the last one heard of first");
+    assert_eq!(signed_in(2), []);
+    made.is_active = false;
+    write(storage, |tx| tx.user_update(&mut made.clone()));
+    assert_eq!(signed_in(1), [], "a user who was shut out");
 }

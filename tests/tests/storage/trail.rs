@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 on_both_databases!(
+    a_kind_of_jobs_can_have_a_line_of_its_own,
     events_are_chained_per_subject,
     concurrent_events_make_one_chain,
     events_of_orders_are_found_by_when_they_were_made,
@@ -144,4 +145,39 @@ fn jobs_fail_and_come_back(storage: &Storage) {
     write(storage, |tx| tx.job_insert(&job(103, 60)));
     assert_eq!(write(storage, |tx| tx.job_delete("warn", subject)), 2, "done or not");
     assert!(read(storage, |tx| tx.job_list_by_subject(subject)).is_empty());
+}
+
+/// Pushes go their own way, and one that is not yet begun stands for further ones.
+fn a_kind_of_jobs_can_have_a_line_of_its_own(storage: &Storage) {
+    use callout_storage::jobs::JobKinds;
+    let subject: uuid::Uuid = id(7);
+    let make = |number, kind: &str, due| Job::new(id(number), kind, subject, at(due), serde_json::Value::Null, at(0));
+    write(storage, |tx| {
+        [make(1, "push", 10), make(2, "warn", 10), make(3, "warn", 5)].iter().try_for_each(|job| tx.job_insert(job))
+    });
+    let backlog = read(storage, |tx| tx.job_backlog(at(10)));
+    let told: Vec<_> = backlog.iter().map(|one| (one.kind.as_str(), one.due, one.oldest_run_at)).collect();
+    assert_eq!(told, [("push", 1, at(10)), ("warn", 2, at(5))]);
+    assert_eq!(read(storage, |tx| tx.job_backlog(at(4))), []);
+    let claim = |kinds| {
+        let claimed = write(storage, |tx| tx.job_claim_due_of(kinds, at(20), at(30), "me", 10));
+        claimed.into_iter().map(|job| job.id).collect::<Vec<_>>()
+    };
+    assert!(write(storage, |tx| tx.job_lock_unbegun("push", subject)));
+    assert!(!write(storage, |tx| tx.job_lock_unbegun("other", subject)));
+    assert_eq!(claim(JobKinds::Only("other")), []);
+    assert_eq!(claim(JobKinds::AllBut("push")), [id(3), id(2)]);
+    assert_eq!(claim(JobKinds::Only("push")), [id(1)]);
+    assert_eq!(claim(JobKinds::All), [], "all of them are leased");
+    assert!(!write(storage, |tx| tx.job_lock_unbegun("push", subject)), "it is under way");
+    assert!(!write(storage, |tx| tx.job_remove(id(1), "somebody else")));
+    assert!(write(storage, |tx| tx.job_remove(id(1), "me")));
+    assert!(!write(storage, |tx| tx.job_remove(id(1), "me")));
+    assert_eq!(write(storage, |tx| tx.job_delete_ended("warn", subject)), 0);
+    assert!(write(storage, |tx| tx.job_fail(id(2), "me", "for good", None, at(21))));
+    assert!(write(storage, |tx| tx.job_fail(id(3), "me", "not yet", Some(at(40)), at(21))));
+    assert_eq!(write(storage, |tx| tx.job_delete_ended("warn", subject)), 1);
+    let left = read(storage, |tx| tx.job_list_by_subject(subject));
+    assert_eq!(left.iter().map(|job| job.id).collect::<Vec<_>>(), [id(3)]);
+    assert!(write(storage, |tx| tx.job_lock_unbegun("warn", subject)), "it failed, and will be begun again");
 }

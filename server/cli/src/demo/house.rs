@@ -76,6 +76,8 @@ impl House {
     /// When the server does not start, or refuses what it should not.
     pub fn open(folder: &Path, utc_offset_minutes: i16, progress: &Progress) -> CommandResult<Self> {
         let settings = Settings {
+            metrics_listen: None,
+            push: None,
             data_dir: folder.to_owned(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             database_url: None,

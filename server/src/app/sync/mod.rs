@@ -16,8 +16,9 @@ mod unit;
 use super::App;
 use super::access::Caller;
 use super::error::{AppError, AppResult};
+use crate::metrics::SyncSaid;
 use callout_sync_protocol::problem::ProblemType;
-use callout_sync_protocol::sync::{SyncRequest, SyncResponse};
+use callout_sync_protocol::sync::{BlockResult, CommandResult, SyncRequest, SyncResponse};
 
 /// A phone's clock that is further from the server's is told so; in milliseconds.
 const CLOCK_TOLERANCE_MS: i64 = 120_000;
@@ -52,6 +53,21 @@ impl App {
             })?
         };
         let page = self.storage.read("sync_changes", |tx| self.changes_read(tx, caller, request))?;
+        let mut said = SyncSaid { changes: page.changes.len(), ..SyncSaid::default() };
+        for outcome in &outcomes {
+            match outcome.result {
+                CommandResult::Accepted { .. } => said.commands_accepted += 1,
+                CommandResult::Rejected { .. } => said.commands_rejected += 1,
+            }
+        }
+        for outcome in &block_outcomes {
+            match outcome.result {
+                BlockResult::Stored {} => said.blocks_stored += 1,
+                BlockResult::Quarantined { .. } => said.blocks_quarantined += 1,
+                BlockResult::Refused { .. } => said.blocks_refused += 1,
+            }
+        }
+        self.metrics().sync(said);
         Ok(SyncResponse {
             server_time: self.env.now(),
             outcomes,
