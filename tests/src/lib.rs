@@ -11,4 +11,5 @@ pub mod postgres;
 pub mod raw_database;
 pub mod real_logs;
 pub mod simulation;
+pub mod slow_link;
 pub mod world;

@@ -8,12 +8,13 @@ use callout_server::app::{App, AppConfig};
 use callout_server::env::Env;
 use callout_storage::Storage;
 use callout_sync_protocol::frame::{frame_decode, frame_encode};
-use callout_sync_protocol::ids::{DeviceId, FieldTestId, WorkOrderId};
+use callout_sync_protocol::ids::{DeviceId, FieldTestId, RegionId, WorkOrderId};
 use callout_sync_protocol::sync::{SyncRequest, SyncResponse};
 use callout_sync_protocol::time::Timestamp;
 use callout_sync_protocol::version::MEDIA_TYPE;
 use callout_tests::phones::PLACE;
 use callout_tests::world::{DeviceKeys, PASSWORD, rectangle};
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,6 +33,8 @@ pub struct House {
     region: Uuid,
     testers: AtomicU32,
     references: AtomicU32,
+    address: SocketAddr,
+    metrics: Http,
     store: StoreArguments,
     _folder: TempDir,
 }
@@ -71,11 +74,11 @@ impl House {
             database_pool: 16,
         };
         first_user(&store);
-        let address = free_address();
+        let (address, metrics) = (free_address(), free_address());
         let began = Instant::now();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("serve").arg("--data-dir").arg(folder.path()).arg("--listen").arg(address.to_string());
-        command.args(["--database-pool", "16"]);
+        command.args(["--database-pool", "16"]).arg("--metrics-listen").arg(metrics.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null()).env("CALLOUT_LOG", "error");
         if let Some(url) = &database_url {
             command.env("CALLOUT_DATABASE_URL", url);
@@ -100,6 +103,8 @@ impl House {
             region,
             testers: AtomicU32::new(0),
             references: AtomicU32::new(0),
+            address,
+            metrics: Http::new(format!("http://{metrics}")),
             store,
             _folder: folder,
         }
@@ -130,6 +135,26 @@ impl House {
         self.t1.work_order_locate(order, "港湾一路12号", PLACE.latitude(), PLACE.longitude()).unwrap();
         self.t1.work_order_dispatch(order, tester.user_id).unwrap();
         WorkOrderId(order)
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The one region.
+    pub fn region(&self) -> RegionId {
+        RegionId(self.region)
+    }
+
+    /// Everything that the server counts, by name and labels.
+    pub fn metrics(&self) -> HashMap<String, f64> {
+        let text = self.metrics.send("GET", "/metrics", &[], &[]).unwrap().accepted().unwrap().text();
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        samples
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+            .collect()
     }
 
     /// The administrator.

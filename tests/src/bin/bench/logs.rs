@@ -33,20 +33,22 @@ fn synthetic(seed: u64, count: u64) -> SampleColumns {
     SampleColumns::from_samples(&samples).unwrap()
 }
 
+/// How long a log's one sealed block is, signature and header included.
+pub fn sealed_bytes(columns: &SampleColumns) -> usize {
+    let device = DeviceKeys::new();
+    let header = BlockHeader {
+        field_test_id: FieldTestId::NIL,
+        device_id: DeviceId(device.device_id),
+        operator: Operator::ChinaMobile,
+        sequence: 0,
+        sample_count: 0,
+    };
+    block_seal(&header, columns, &device.key).unwrap().as_bytes().len()
+}
+
 /// Samples and sealed bytes of every log, signature and header included.
 pub fn bytes_per_sample() -> Value {
     let Some(folder) = real_logs::folder("bench: bytes per sample on the real logs") else { return Value::Null };
-    let device = DeviceKeys::new();
-    let sealed = |columns: &SampleColumns| {
-        let header = BlockHeader {
-            field_test_id: FieldTestId::NIL,
-            device_id: DeviceId(device.device_id),
-            operator: Operator::ChinaMobile,
-            sequence: 0,
-            sample_count: 0,
-        };
-        block_seal(&header, columns, &device.key).unwrap().as_bytes().len()
-    };
     let mut result = serde_json::Map::new();
     for (name, extension) in [("three_operator_walks", "out"), ("gnettrack", "csv")] {
         let (mut samples, mut bytes) = (0, 0);
@@ -55,7 +57,7 @@ pub fn bytes_per_sample() -> Value {
         for path in files {
             let columns = real_logs::samples(&path);
             samples += columns.len();
-            bytes += sealed(&columns);
+            bytes += sealed_bytes(&columns);
         }
         let per_sample = (1_000.0 * bytes as f64 / samples as f64).round() / 1_000.0;
         result.insert(name.to_owned(), json!({ "samples": samples, "sealed_bytes": bytes, "per_sample": per_sample }));

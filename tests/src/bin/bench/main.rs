@@ -3,6 +3,8 @@
 //! `cargo run --release -p callout-tests --bin bench -- [--quick] [--database sqlite|postgres|both]`
 //! `cargo run --release -p callout-tests --bin bench -- overview [--orders 1000000] [--quick] [--database …]`: the queries over a whole
 //! province at the size of a year.
+//! `… -- idle [--orders 1000000]`, `… -- storm`, `… -- slow-link`, `… -- formats [with --features parquet]`: what a sync with nothing to say
+//! costs; every phone at once after an outage; a first sync on a bad link; how small samples get. Without a word all but `overview` run.
 //!
 //! Databases keep what they acknowledge as in production (fsync on). Clients run on the same machine and take their share of its
 //! cores; what they prepare (sealing, photos) is prepared before the clock starts. What does not belong here: tests.
@@ -16,11 +18,17 @@
 mod blocks;
 mod changes;
 mod commands;
+mod crowd;
+mod formats;
 mod house;
+mod idle;
+mod link;
 mod load;
 mod logs;
 mod overview;
 mod photos;
+mod storm;
+mod wire;
 
 use callout_tests::postgres::{ClusterError, Durability, PostgresCluster};
 use house::House;
@@ -41,12 +49,30 @@ pub struct Plan {
     pub feed_orders: usize,
     /// Photos that each phone has prepared.
     pub photos: usize,
+    /// Phones that come back at once after an outage.
+    pub storm_phones: usize,
+    /// Orders among which a sync has nothing to say.
+    pub idle_orders: u64,
 }
 
-const FULL: Plan =
-    Plan { duration: Duration::from_secs(10), phones: 4, block_requests: 400, feed_orders: 500, photos: 300 };
-const QUICK: Plan =
-    Plan { duration: Duration::from_secs(2), phones: 2, block_requests: 60, feed_orders: 60, photos: 30 };
+const FULL: Plan = Plan {
+    duration: Duration::from_secs(10),
+    phones: 4,
+    block_requests: 400,
+    feed_orders: 500,
+    photos: 300,
+    storm_phones: 3_000,
+    idle_orders: 1_000_000,
+};
+const QUICK: Plan = Plan {
+    duration: Duration::from_secs(2),
+    phones: 2,
+    block_requests: 60,
+    feed_orders: 60,
+    photos: 30,
+    storm_phones: 300,
+    idle_orders: 20_000,
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -56,18 +82,26 @@ fn main() -> ExitCode {
     }
     let overview_orders =
         arguments.first().is_some_and(|first| first == "overview").then(|| overview::orders(&arguments));
-    let plan = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    let mut plan = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    if let Some(at) = arguments.iter().position(|argument| argument == "--orders") {
+        plan.idle_orders = arguments.get(at + 1).and_then(|text| text.parse().ok()).expect("--orders: a number");
+    }
+    let only = arguments.first().map(String::as_str).filter(|word| ["idle", "storm", "slow-link"].contains(word));
+    if arguments.first().is_some_and(|first| first == "formats") {
+        println!("{}", serde_json::to_string_pretty(&formats::measure()).unwrap());
+        return ExitCode::SUCCESS;
+    }
     let wanted = arguments.iter().position(|argument| argument == "--database").and_then(|at| arguments.get(at + 1));
     let wanted = wanted.map_or("both", String::as_str);
     let mut databases = Vec::new();
     if matches!(wanted, "sqlite" | "both") {
-        databases.push(measure("sqlite", None, &plan, overview_orders));
+        databases.push(measure("sqlite", None, &plan, overview_orders, only));
     }
     if matches!(wanted, "postgres" | "both") {
         match PostgresCluster::start(Durability::Full) {
             Ok(cluster) => {
                 let url = cluster.database("callout_bench", None).unwrap();
-                databases.push(measure("postgres", Some(url), &plan, overview_orders));
+                databases.push(measure("postgres", Some(url), &plan, overview_orders, only));
             }
             Err(error @ ClusterError::NotInstalled) => eprintln!("skipped: PostgreSQL: {error}"),
             Err(error) => panic!("{error}"),
@@ -78,13 +112,20 @@ fn main() -> ExitCode {
         "quick": plan.duration == QUICK.duration,
         "phones": plan.phones,
         "bytes_per_sample": logs::bytes_per_sample(),
+        "formats": if only.is_some() || overview_orders.is_some() { Value::Null } else { formats::measure() },
         "databases": databases,
     });
     println!("{}", serde_json::to_string_pretty(&report).unwrap());
     ExitCode::SUCCESS
 }
 
-fn measure(name: &str, database_url: Option<String>, plan: &Plan, overview_orders: Option<u64>) -> Value {
+fn measure(
+    name: &str,
+    database_url: Option<String>,
+    plan: &Plan,
+    overview_orders: Option<u64>,
+    only: Option<&str>,
+) -> Value {
     eprintln!("{name}: starting");
     let house = House::open(database_url);
     let idle = house.resident_bytes();
@@ -95,15 +136,21 @@ fn measure(name: &str, database_url: Option<String>, plan: &Plan, overview_order
         return result;
     }
     type Measurement = fn(&House, &Plan) -> Value;
-    let measurements: [(&str, Measurement); 6] = [
+    let measurements: [(&str, Measurement); 9] = [
         ("sample_blocks_by_visit", blocks::measure_visits),
         ("sample_blocks_by_day", blocks::measure_days),
         ("commands_batched", commands::measure_batched),
         ("commands_single", commands::measure_single),
         ("changes", changes::measure),
         ("photos_300_kb", photos::measure),
+        ("slow-link", link::measure),
+        ("idle", idle::measure),
+        ("storm", storm::measure),
     ];
     for (what, measurement) in measurements {
+        if only.is_some_and(|only| only != what) {
+            continue;
+        }
         eprintln!("{name}: {what}");
         let figures = measurement(&house, plan);
         eprintln!("{name}: {what}: {figures}");
