@@ -1,9 +1,10 @@
 //! What a host with several threads relies on, through the bindings' own interface and without a server that answers.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use callout_mobile_sdk::facade::Network;
 use callout_phone_ffi::{
-    AccountsCore, FindingsDraft, ListenerError, OrderChange, OrderObserver, PhoneCore, PhoneError, PhoneSettings,
-    Position, Reason,
+    AccountsCore, FindingsDraft, ListenEnd, ListenEvent, ListenerError, NotNow, OrderChange, OrderObserver, PhoneCore,
+    PhoneError, PhoneSettings, Position, Reason, WakeUpListener,
 };
 use callout_sync_protocol::ids::WorkOrderId;
 use std::net::TcpListener;
@@ -131,4 +132,62 @@ fn accounts_have_stores_of_their_own_and_go_when_nothing_is_unsent() {
     accounts.remove(&one, first.clone()).unwrap();
     assert!(matches!(first.orders(), Err(PhoneError::Closed { .. })));
     assert_eq!(accounts.list().unwrap(), [two]);
+}
+
+/// What a listener was told.
+#[derive(Debug, PartialEq)]
+enum Heard {
+    Event(ListenEvent),
+    Ended(Option<ListenEnd>),
+}
+
+struct Listens(Mutex<Sender<Heard>>);
+
+impl Listens {
+    fn tell(&self, heard: Heard) -> Result<(), ListenerError> {
+        self.0.lock().unwrap().send(heard).map_err(|error| ListenerError::Failed { what: error.to_string() })
+    }
+}
+
+impl WakeUpListener for Listens {
+    fn on_event(&self, event: ListenEvent) -> Result<(), ListenerError> {
+        self.tell(Heard::Event(event))
+    }
+
+    fn on_ended(&self, end: Option<ListenEnd>) -> Result<(), ListenerError> {
+        self.tell(Heard::Ended(end))
+    }
+}
+
+#[test]
+fn a_phone_that_listens_heeds_the_network_and_ends_when_it_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let phone = open(folder.path(), "https://callout.example");
+    phone.set_network(Network::Absent);
+    let asleep = || Heard::Event(ListenEvent::Postponed { why: NotNow::NoNetwork });
+    let listen = || {
+        let (sender, heard) = channel();
+        let listening = phone.listen(Arc::new(Listens(Mutex::new(sender)))).unwrap();
+        assert_eq!(heard.recv_timeout(PATIENCE), Ok(asleep()));
+        (listening, heard)
+    };
+    // The app ends it.
+    let (listening, heard) = listen();
+    listening.stop();
+    assert_eq!(heard.recv_timeout(PATIENCE), Ok(Heard::Ended(None)));
+    // Nobody is signed in, which a sync finds out as soon as there is a network.
+    let (_listening, heard) = listen();
+    phone.set_network(Network::Unmetered);
+    let ended = heard.recv_timeout(PATIENCE);
+    assert!(matches!(ended, Ok(Heard::Ended(Some(ListenEnd::SignInNeeded { .. })))), "{ended:?}");
+    // The phone is shut; whoever was listening is let go of.
+    phone.set_network(Network::Absent);
+    let (_listening, heard) = listen();
+    phone.shut();
+    assert_eq!(heard.recv_timeout(PATIENCE), Ok(Heard::Ended(None)));
+    assert!(phone.wait_for_threads(30_000));
+    assert!(heard.try_recv().is_err());
+    let (sender, _heard) = channel();
+    let closed = phone.listen(Arc::new(Listens(Mutex::new(sender)))).map(|_| ());
+    assert!(matches!(closed, Err(PhoneError::Closed { .. })), "{closed:?}");
 }

@@ -83,7 +83,8 @@ pub enum PhoneCommand {
         #[arg(long, default_value_t = 3)]
         retries: u32,
     },
-    /// Sync, and then whenever the server says that something waits; prints each order that is new or changed 监听并自动同步
+    /// Sync, and then whenever the server says that something waits; prints each order that is new or changed, with --json as one
+    /// object a line 监听并自动同步
     Watch {
         /// End after so many seconds.
         #[arg(long = "for", value_name = "SECONDS")]
