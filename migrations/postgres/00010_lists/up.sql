@@ -7,6 +7,7 @@ create index jobs_finished_at on jobs (finished_at) where finished_at is not nul
 
 -- Clocks of every standing, the earliest deadline first: without this a desk's list sorts all clocks that ever were.
 create index clocks_by_due_at on clocks (due_at, id);
+create index clocks_region_broken on clocks (region_id, due_at, id) where breached_at is not null;
 
 -- Orders of a state, newest first, of all regions or of one: sorted by the index instead of after reading them all.
 create index work_orders_state_created on work_orders (state, created_at, id);

@@ -168,7 +168,11 @@ pub fn rendered(setting: &CitySetting, report: &CityReport) -> String {
     line(&mut out, "督办", "supervision list", figures.supervised.to_string());
     writeln!(out, "\nKPI 按区域 / by region").unwrap();
     for row in figures.report["items"].as_array().into_iter().flatten().chain([&figures.report["total"]]) {
-        let name = row["name"].as_str().unwrap_or("合计 total");
+        let name = match row["name"].as_str() {
+            None => "合计 total",
+            Some("") => "尚未定位 no place yet",
+            Some(name) => name,
+        };
         let fields: Vec<String> = row
             .as_object()
             .into_iter()
