@@ -23,6 +23,7 @@ committed="tests/fuzz/corpus/$target"
 working="$folder/fuzz-corpus/$target"
 mkdir -p "$committed" "$working"
 export CALLOUT_FUZZ_TARGET=$target
+CALLOUT_FUZZ_SEEDS=$working "$binary" -runs=1 2>/dev/null
 if [ "$seconds" = --merge ]; then
     exec "$binary" -merge=1 -max_len=4096 "$committed" "$working"
 fi

@@ -157,3 +157,19 @@ fn a_huge_photo_does_not_delay_an_order() {
     assert!(second_sync < log.len() - 1, "the order goes between two chunks: {log:?}");
     assert!(world.server.commands.iter().any(|(command, _)| command.work_order_id == order_id(2)));
 }
+
+/// R-PRIVACY-1: a picture whose photo was not yet recorded, or no longer, when the power failed is on nobody's list. It goes at the next
+/// start; the others stay.
+#[test]
+fn a_file_that_no_photo_names_goes_at_the_next_start() {
+    let mut world = on_site();
+    let manifest = photo_add(&mut world, 1_000);
+    let photos = world.folder.path().join("photos");
+    let stray = photos.join("01a20109-0000-7000-8000-000000000001.png.sealed");
+    std::fs::write(&stray, [7; 5_000]).unwrap();
+    world.restart();
+    assert!(!stray.exists());
+    assert!(photos.join(photo_file(manifest.id)).exists());
+    assert_eq!(world.sync().photos_stored, 1);
+    assert_stored(&world, &manifest);
+}

@@ -151,11 +151,6 @@ impl House {
 
     /// What ended in the middle of a request starts again: a server's process, or all of them with their machine.
     pub fn servers_mend(&mut self, spoken_to: usize, survival: Survival) {
-        if self.ends.is_killed {
-            self.failures.servers_killed += 1;
-            self.servers[spoken_to] = self.server_start();
-        }
-        self.ends.is_killed = false;
         if let (true, Some(medium), Some(config)) = (self.ends.is_without_power(), &self.ends.medium, &self.sqlite) {
             self.failures.server_power += 1;
             let count = self.servers.len();
@@ -164,6 +159,10 @@ impl House {
             medium.power_cycle(survival);
             self.storage = Some(Storage::open(config).unwrap());
             self.servers = (0..count).map(|_| self.server_start()).collect();
+        } else if self.ends.is_killed {
+            self.failures.servers_killed += 1;
+            self.servers[spoken_to] = self.server_start();
         }
+        self.ends.is_killed = false;
     }
 }
