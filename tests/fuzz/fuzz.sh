@@ -25,7 +25,7 @@ mkdir -p "$committed" "$working"
 export CALLOUT_FUZZ_TARGET=$target
 CALLOUT_FUZZ_SEEDS=$working "$binary" -runs=1 2>/dev/null
 if [ "$seconds" = --merge ]; then
-    exec "$binary" -merge=1 -max_len=4096 "$committed" "$working"
+    exec "$binary" -set_cover_merge=1 -use_counters=0 -max_len=4096 "$committed" "$working"
 fi
 exec "$binary" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -malloc_limit_mb=512 \
     -artifact_prefix="$committed/found-" "$@" "$working" "$committed"

@@ -1,7 +1,8 @@
 //! Everything that reads bytes from outside, as fuzz targets: none panics, none takes more memory than it says, on any input.
 //!
 //! A target is a plain function of bytes, so that the committed corpus, a seeded campaign and a coverage-guided fuzzer (`fuzz.sh`)
-//! run the same. Each checks more than that nothing panics: what was read and is written again reads the same. What does not
+//! run the same. The corpus of what phone and server say to each other is the smallest set of inputs that reaches all the code that
+//! coverage-guided runs found; the server's and the logs' are made by hand, one for each thing that such a file can do wrong. Each checks more than that nothing panics: what was read and is written again reads the same. What does not
 //! belong here: requests over sockets (`callout-tests`).
 
 mod mutate;

@@ -14,7 +14,7 @@ pub(crate) const TARGETS: [Target; 5] = [
     Target { name: "sync_request", run: sync_request, seeds: frames, memory_bound: message_bound },
     Target { name: "sync_response", run: sync_response, seeds: frames, memory_bound: message_bound },
     Target { name: "sample_block", run: sample_block, seeds: vector_bytes, memory_bound: block_bound },
-    Target { name: "sample_segment", run: sample_segment, seeds: vector_bytes, memory_bound: block_bound },
+    Target { name: "sample_segment", run: sample_segment, seeds: segments, memory_bound: block_bound },
     Target { name: "timestamp", run: timestamp, seeds: timestamps, memory_bound: |length| 4_096 + 8 * length },
 ];
 
@@ -35,6 +35,12 @@ fn frames() -> Vec<Vec<u8>> {
     let framed: Vec<Vec<u8>> = frames.iter().map(|bytes| [&[1, 0], bytes.as_slice()].concat()).collect();
     frames.extend(framed);
     frames
+}
+
+/// What the phone keeps until a block is sealed: the samples of the published blocks.
+fn segments() -> Vec<Vec<u8>> {
+    let opened = vector_bytes().into_iter().filter_map(|bytes| block_open(&bytes).ok());
+    opened.filter_map(|(_, columns)| segment_encode(&columns).ok()).collect()
 }
 
 fn sync_request(bytes: &[u8]) {
