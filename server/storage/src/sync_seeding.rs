@@ -93,12 +93,11 @@ impl Tx {
         // `dice` looks like chance and is the same on both databases. A complaint's words hold some forty bytes that no compression
         // makes smaller; two dozen characters picked at random hold as much, so that what travels is as long as in earnest.
         let character = if is_sqlite { "char" } else { "chr" };
-        let picked: Vec<String> = (0..24u64)
+        let picked: Vec<String> = (0..24)
             .map(|place| {
-                format!(
-                    "{character}(cast(19968 + ((i + {place}) * {} / 65536) % 2500 as integer))",
-                    SCATTER[1] + 2 * place
-                )
+                // A multiplier of its own for each place, lest one order's words be another's moved by one.
+                let by = (SCATTER[1] * (2 * place + 1)) & 0xFFFF_FFFF;
+                format!("{character}(cast(19968 + ((i + 7) * {by} / 65536) % 2500 as integer))")
             })
             .collect();
         let picked = picked.join(" || ");
