@@ -38,14 +38,15 @@ const ORDERS: u32 = 0x0197_1002;
 const VERSION: u64 = 3;
 const EPOCH: u64 = 1;
 
-/// Multipliers that make numbers look like chance. Odd, so that each number has its own first part.
-const SCATTER: [u64; 3] = [2_654_435_761, 2_246_822_519, 3_266_489_917];
+/// Multipliers that make numbers look like chance.
+const SCATTER: [u64; 2] = [2_654_435_761, 2_246_822_519];
 
-/// The order of a number. Real ids hold ten bytes of chance, which no compression makes smaller; so do these.
+/// The order of a number. Ids come in order of time, as real ones do, and end with eight bytes of chance, which no compression makes
+/// smaller.
 pub fn seeded_order_id(number: u64) -> WorkOrderId {
-    let scattered = |by: usize| u128::from(number.wrapping_mul(SCATTER[by]) & 0xFFFF_FFFF);
-    let (first, second, third) = (scattered(0), scattered(1), scattered(2) & 0xFFFF);
-    WorkOrderId(Uuid::from_u128((u128::from(ORDERS) << 96) | (0x7000 << 80) | (first << 48) | (second << 16) | third))
+    let scattered = |by: u64| u128::from(number.wrapping_mul(by) & 0xFFFF_FFFF);
+    let chance = (scattered(SCATTER[0]) << 32) | scattered(SCATTER[1]);
+    WorkOrderId(Uuid::from_u128((u128::from(ORDERS) << 96) | (u128::from(number) << 64) | chance))
 }
 
 impl FeedSeed {
@@ -60,16 +61,13 @@ impl Tx {
     /// seed's.
     pub fn seed_feed_orders(&mut self, seed: &FeedSeed, from: u64, until: u64) -> Result<(), StorageError> {
         let is_sqlite = matches!(self.connection, AnyConnection::Sqlite(_));
+        let chance = SCATTER.map(|by| format!("(i * {by}) % 4294967296"));
         let id = |kind: u32| match is_sqlite {
-            true => format!(
-                "unhex('{kind:08x}7000' || printf('%08x%08x%04x', (i * {}) % 4294967296, (i * {}) % 4294967296, (i * {}) % 65536))",
-                SCATTER[0], SCATTER[1], SCATTER[2],
-            ),
-            false => format!(
-                "('{kind:08x}7000' || lpad(to_hex((i * {}) % 4294967296), 8, '0') || lpad(to_hex((i * {}) % 4294967296), 8, '0') || \
-                 lpad(to_hex((i * {}) % 65536), 4, '0'))::uuid",
-                SCATTER[0], SCATTER[1], SCATTER[2],
-            ),
+            true => format!("unhex('{kind:08x}' || printf('%08x%08x%08x', i, {}))", chance.join(", ")),
+            false => {
+                let hex = |number: &str| format!("lpad(to_hex({number}), 8, '0')");
+                format!("('{kind:08x}' || {} || {} || {})::uuid", hex("i"), hex(&chance[0]), hex(&chance[1]))
+            }
         };
         let literal = |id: Uuid| match is_sqlite {
             true => format!("x'{}'", id.simple()),
