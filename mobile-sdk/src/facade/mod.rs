@@ -38,13 +38,13 @@ use crate::engine::{BackoffConfig, Engine, EngineConfig};
 use crate::env::Env;
 use crate::local_order::{LocalOrder, local_order_get, local_order_list};
 use crate::store::account::{Device, device_load_or_create};
-use crate::store::{Store, StoreError, StoreKey, file_error};
+use crate::store::lock_file::LockFile;
+use crate::store::{Store, StoreError, StoreKey};
 use crate::transport::TransportError;
 pub use crate::transport::listening::ListenControl;
 use callout_sync_protocol::ids::{DeviceId, WorkOrderId};
 use callout_sync_protocol::problem::Rejection;
 use callout_sync_protocol::time::Timestamp;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -199,16 +199,9 @@ impl Phone {
         &self.store
     }
 
-    /// Let go of when the returned file is dropped, or the process ends in whatever way.
-    fn sync_lock(&self) -> Result<File, PhoneError> {
-        let path = self.folder.join(SYNC_LOCK_FILE);
-        let file_error = file_error(&path);
-        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(&file_error)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(PhoneError::SyncRunning),
-            Err(TryLockError::Error(cause)) => Err(file_error(cause).into()),
-        }
+    /// Let go of when it is dropped, or the process ends in whatever way.
+    fn sync_lock(&self) -> Result<LockFile, PhoneError> {
+        LockFile::open(&self.folder.join(SYNC_LOCK_FILE))?.try_lock()?.ok_or(PhoneError::SyncRunning)
     }
 
     /// Every order of this phone, the most urgent first; those that left at the end.

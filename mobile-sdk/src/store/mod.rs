@@ -21,6 +21,7 @@ pub mod sync_history;
 
 mod change_signal;
 pub(crate) mod durable;
+pub(crate) mod lock_file;
 mod migrations;
 
 use callout_sync_protocol::problem::Rejection;

@@ -1,5 +1,6 @@
 //! Photos: their manifests in the database, their bytes in files beside it, and how far the upload is.
 
+use super::lock_file::LockFile;
 use super::sealing::files::SEALED_SUFFIX;
 use super::{Store, StoreError, cbor, durable, file_error, from_cbor, rejection_column, signed, unsigned};
 use callout_sync_protocol::ids::{CommandId, FieldTestId, PhotoId, WorkOrderId};
@@ -10,7 +11,6 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::PathBuf;
 
 /// Held by who adds a photo, and by who looks for files that no row names.
 const LOCK_FILE: &str = "photos.lock";
@@ -88,26 +88,19 @@ impl Store {
     }
 
     /// Held while there is a photo's file without its row: shared by those who write photos.
-    fn photo_lock(&self) -> Result<(File, PathBuf), StoreError> {
-        let path = self.folder.join(LOCK_FILE);
-        let lock = File::options().write(true).create(true).truncate(false).open(&path).map_err(file_error(&path))?;
-        Ok((lock, path))
+    fn photo_lock(&self) -> Result<LockFile, StoreError> {
+        LockFile::open(&self.folder.join(LOCK_FILE))
     }
 
-    /// Until the returned file is dropped no other process takes a new photo's file for a forgotten one.
-    pub(crate) fn photo_files_lock(&self) -> Result<File, StoreError> {
-        let (lock, path) = self.photo_lock()?;
-        lock.lock_shared().map_err(file_error(&path))?;
-        Ok(lock)
+    /// Until the returned lock is dropped no other process takes a new photo's file for a forgotten one.
+    pub(crate) fn photo_files_lock(&self) -> Result<LockFile, StoreError> {
+        self.photo_lock()?.lock_shared()
     }
 
     /// Destroys the files that no row names: those whose photo was not yet there, or no longer, when the power failed. Nobody else would
     /// ever do away with the pictures in them (R-PRIVACY-1). Not while a photo is being added; then the next start does it.
     pub(crate) fn photo_files_sweep(&self) -> Result<(), StoreError> {
-        let (lock, _) = self.photo_lock()?;
-        if lock.try_lock().is_err() {
-            return Ok(());
-        }
+        let Some(_lock) = self.photo_lock()?.try_lock()? else { return Ok(()) };
         let folder = self.photo_folder();
         let mut statement =
             self.connection().prepare("SELECT 1 FROM photos WHERE file_name = ?1 AND evicted_at IS NULL")?;

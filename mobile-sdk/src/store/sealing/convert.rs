@@ -5,6 +5,7 @@ use super::files::{FileSealer, SEALED_SUFFIX};
 use super::keyring::{Keyring, Stage, keyring_create, keyring_exists, keyring_open, keyring_write};
 use super::vfs::{Ticket, reserve_seal_bytes};
 use super::{StoreKey, pages::PAGE_BYTES};
+use crate::store::lock_file::LockFile;
 use crate::store::{STORE_FILE, Seals, StoreError, configure, durable, file_error, migrations, owner_file};
 use rusqlite::{Connection, OpenFlags, ffi};
 use std::fs::{self, File};
@@ -43,10 +44,7 @@ fn look(path: &Path) -> Result<Found, StoreError> {
 /// # Errors
 /// [`StoreError::StoreKeyWrong`]; [`StoreError::NotAStore`] and [`StoreError::NewerSchema`] with everything untouched.
 pub(in crate::store) fn seals_open(folder: &Path, key: &StoreKey) -> Result<Seals, StoreError> {
-    let lock_path = folder.join(LOCK_FILE);
-    let lock =
-        File::options().write(true).create(true).truncate(false).open(&lock_path).map_err(file_error(&lock_path))?;
-    lock.lock().map_err(file_error(&lock_path))?;
+    let _lock = LockFile::open(&folder.join(LOCK_FILE))?.lock()?;
     let path = folder.join(STORE_FILE);
     let found = look(&path)?;
     let not_ours = || StoreError::NotAStore { path: path.clone() };
