@@ -78,10 +78,9 @@ fn open_any(name: *const c_char, flags: c_int, mode: mode_t) -> c_int {
     };
     let watched = watched_name(name, |id, state, path| {
         let known = state.content.find(path);
-        let is_written = flags & (libc::O_CREAT | libc::O_TRUNC) != 0;
         let is_made = known.is_none() && flags & libc::O_CREAT != 0;
         let is_cut = flags & libc::O_TRUNC != 0 && known.is_some_and(|node| state.content.length(node) > 0);
-        if state.is_dead && is_written {
+        if state.is_dead {
             return refused(Verdict::Dead);
         }
         if is_made || is_cut {
