@@ -81,7 +81,8 @@ world_tests! {
 
     /// R-CLASS-2: those answerable are told again each day until it ends, once a day however often the jobs run.
     fn a_major_complaint_is_told_again_each_day(world) {
-        (world.lead(), world.t1());
+        world.lead();
+        world.t1();
         let complaint = complain(world, &world.customer_service(), "13800000071", with(north(0.0), json!({ "joint_customers": 5 })));
         let still_open = || notices(&world.lead()).iter().filter(|kind| *kind == "major_still_open").count();
         world.run_due();

@@ -74,11 +74,42 @@ const QUICK: Plan = Plan {
     idle_orders: 20_000,
 };
 
+const USAGE: &str =
+    "bench [overview|idle|storm|slow-link|formats] [--quick] [--orders N] [--database sqlite|postgres|both]
+Prints JSON; without a word all but `overview` run. 基准测试，输出 JSON；不带参数时运行除 overview 外的全部项目。";
+
+/// The first argument that means nothing here.
+fn unknown(arguments: &[String]) -> Option<&str> {
+    let mut rest = arguments.iter().map(String::as_str);
+    let mut is_first = true;
+    while let Some(argument) = rest.next() {
+        match argument {
+            "overview" | "idle" | "storm" | "slow-link" | "formats" if is_first => {}
+            "--quick" => {}
+            "--orders" => match rest.next() {
+                Some(number) if number.parse::<u64>().is_ok() => {}
+                number => return number.or(Some(argument)),
+            },
+            "--database" => match rest.next() {
+                Some("sqlite" | "postgres" | "both") => {}
+                name => return name.or(Some(argument)),
+            },
+            _ => return Some(argument),
+        }
+        is_first = false;
+    }
+    None
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // The measured server is this very program, so that the benchmark needs no other one to be built.
     if arguments.first().is_some_and(|first| first == "serve") {
         return callout_cli::run(std::env::args_os());
+    }
+    if let Some(argument) = unknown(&arguments) {
+        eprintln!("{argument}\n{USAGE}");
+        return if argument == "--help" { ExitCode::SUCCESS } else { ExitCode::from(2) };
     }
     let overview_orders =
         arguments.first().is_some_and(|first| first == "overview").then(|| overview::orders(&arguments));
