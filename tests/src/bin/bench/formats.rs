@@ -2,14 +2,19 @@
 //! header, hash and signature; the others carry the samples and nothing else.
 
 use crate::logs;
-use callout_sync_protocol::samples::{Sample, SampleColumns};
+use callout_sync_protocol::samples::{Sample, SampleColumns, SealedBlock, block_hash, block_open_into, block_verify};
 use callout_tests::real_logs;
+use callout_tests::world::DeviceKeys;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
 use serde_json::{Value, json};
+use std::hint::black_box;
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
+/// How long opening is measured.
+const OPENING: Duration = Duration::from_secs(1);
 /// zstd's level for the others: slow and small, as for something written once.
 const ZSTD_LEVEL: i32 = 19;
 
@@ -177,6 +182,29 @@ mod parquet_file {
     }
 }
 
+/// How fast one core opens the logs' blocks, every value checked; and with what the server does before: hash and signature.
+fn opened(walks: &[SampleColumns]) -> Value {
+    let device = DeviceKeys::new();
+    let public = device.key.verifying_key();
+    let blocks: Vec<SealedBlock> = walks.iter().map(|walk| logs::sealed(walk, &device)).collect();
+    let mut columns = SampleColumns::new();
+    let mut per_second = |is_verified: bool| {
+        let (began, mut samples) = (Instant::now(), 0);
+        while began.elapsed() < OPENING {
+            for block in &blocks {
+                if is_verified {
+                    black_box(block_hash(block.as_bytes()));
+                    block_verify(block.as_bytes(), &public).unwrap();
+                }
+                block_open_into(black_box(block.as_bytes()), &mut columns).unwrap();
+                samples += black_box(&columns).len();
+            }
+        }
+        (samples as f64 / began.elapsed().as_secs_f64()).round()
+    };
+    json!({ "samples_per_second": per_second(false), "with_hash_and_signature": per_second(true) })
+}
+
 /// All real logs in all formats.
 pub fn measure() -> Value {
     let Some(folder) = real_logs::folder("bench: formats on the real logs") else { return Value::Null };
@@ -195,7 +223,7 @@ pub fn measure() -> Value {
     let mut figures = json!({
         "logs": walks.len(),
         "samples": count,
-        "sealed_block": { "per_sample": per_sample(ours), "to_ours": 1.0 },
+        "sealed_block": { "per_sample": per_sample(ours), "to_ours": 1.0, "opened_on_one_core": opened(&walks) },
     });
     let all: Vec<Sample> = walks.iter().flat_map(SampleColumns::iter).collect();
     for (name, encoder) in encoders {

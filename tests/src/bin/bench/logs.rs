@@ -3,7 +3,7 @@
 use callout_mobile_sdk::synthetic::{Coverage, OperatorProfile, SyntheticWalk, WalkOptions};
 use callout_sync_protocol::ids::{DeviceId, FieldTestId};
 use callout_sync_protocol::operators::Operator;
-use callout_sync_protocol::samples::{BlockHeader, SampleColumns, block_seal};
+use callout_sync_protocol::samples::{BlockHeader, SampleColumns, SealedBlock, block_seal};
 use callout_tests::phones::PLACE;
 use callout_tests::real_logs;
 use callout_tests::world::DeviceKeys;
@@ -35,7 +35,11 @@ fn synthetic(seed: u64, count: u64) -> SampleColumns {
 
 /// How long a log's one sealed block is, signature and header included.
 pub fn sealed_bytes(columns: &SampleColumns) -> usize {
-    let device = DeviceKeys::new();
+    sealed(columns, &DeviceKeys::new()).as_bytes().len()
+}
+
+/// A log's one sealed block.
+pub fn sealed(columns: &SampleColumns, device: &DeviceKeys) -> SealedBlock {
     let header = BlockHeader {
         field_test_id: FieldTestId::NIL,
         device_id: DeviceId(device.device_id),
@@ -43,7 +47,7 @@ pub fn sealed_bytes(columns: &SampleColumns) -> usize {
         sequence: 0,
         sample_count: 0,
     };
-    block_seal(&header, columns, &device.key).unwrap().as_bytes().len()
+    block_seal(&header, columns, &device.key).unwrap()
 }
 
 /// Samples and sealed bytes of every log, signature and header included.
