@@ -48,11 +48,13 @@ impl ResponseError for AppError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if self.problem.status() >= 500 {
+        // Nothing broke where the server is only full: a storm of phones must not become one of log lines.
+        let is_full = self.problem == ProblemType::Unavailable && self.cause.is_none();
+        if self.problem.status() >= 500 && !is_full {
             let cause = self.cause.as_ref().map(|cause| format!("{cause:?}"));
             tracing::error!(problem = self.problem.slug(), cause, "request failed");
-        } else if let Some(cause) = &self.cause {
-            tracing::debug!(problem = self.problem.slug(), ?cause, "request refused");
+        } else {
+            tracing::debug!(problem = self.problem.slug(), cause = ?self.cause, "request refused");
         }
         let mut response = HttpResponse::build(self.status_code());
         response.content_type("application/problem+json");
