@@ -1,7 +1,7 @@
 //! Many testers with a phone each and orders in their feeds, made beside the server: signing thousands in over HTTP would take an hour
 //! at the rate that the server allows.
 
-use crate::house::{House, id, now};
+use crate::house::{House, now, silent_tester};
 use crate::wire::Wire;
 use callout_server::app::access::Role;
 use callout_server::app::passwords::PasswordCost;
@@ -143,21 +143,7 @@ pub fn seed(house: &House, storage: &Storage, testers: Vec<UserId>, orders: u64)
 
 /// Testers who never sign in, for the orders of a whole country.
 pub fn others(house: &House, storage: &Storage, count: usize) -> Vec<UserId> {
-    let tester = |number: usize| User {
-        id: id(),
-        user_name: format!("other-{number}"),
-        user_name_folded: format!("other-{number}"),
-        display_name: format!("测试员 {number}"),
-        // Nobody signs in with it.
-        password_hash: "*".into(),
-        roles: vec![Role::FieldTester],
-        all_regions: false,
-        is_active: true,
-        created_at: now(),
-        updated_at: now(),
-        version: 1,
-    };
-    let testers: Vec<User> = (0..count).map(tester).collect();
+    let testers: Vec<User> = (0..count).map(|number| silent_tester(format!("other-{number}"))).collect();
     storage
         .write("other_testers", |tx| {
             for tester in &testers {

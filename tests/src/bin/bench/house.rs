@@ -7,6 +7,7 @@ use callout_server::app::users::UserNew;
 use callout_server::app::{App, AppConfig};
 use callout_server::env::Env;
 use callout_storage::Storage;
+use callout_storage::users::User;
 use callout_sync_protocol::frame::{frame_decode, frame_encode};
 use callout_sync_protocol::ids::{DeviceId, FieldTestId, RegionId, WorkOrderId};
 use callout_sync_protocol::sync::{SyncRequest, SyncResponse};
@@ -261,5 +262,23 @@ impl BenchTester {
         let commands = vec![command(CommandBody::Accept {}), command(CommandBody::TestBegin { field_test_id: test })];
         self.sync(&SyncRequest { commands, ..self.request() });
         test
+    }
+}
+
+/// A tester who never signs in.
+pub fn silent_tester(name: String) -> User {
+    User {
+        id: id(),
+        user_name_folded: name.clone(),
+        display_name: name.clone(),
+        user_name: name,
+        // No password has this hash.
+        password_hash: "*".into(),
+        roles: vec![Role::FieldTester],
+        all_regions: false,
+        is_active: true,
+        created_at: now(),
+        updated_at: now(),
+        version: 1,
     }
 }

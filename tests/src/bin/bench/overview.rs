@@ -1,13 +1,13 @@
 //! Seeing the whole at the size of a province: a year of orders is made inside the database, then the questions of a weekly meeting are
 //! asked over HTTP (R-KPI-1, R-SUPERVISE-1, R-SUPERVISE-2, R-WARN-1).
 
-use crate::house::{House, id, now};
+use crate::house::{House, now, silent_tester};
 use callout_cli::desk::Desk;
 use callout_server::app::{App, AppConfig};
 use callout_server::env::Env;
 use callout_server::workflow::calendar::Day;
 use callout_storage::seeding::{YearRegion, YearSeed, year_complaint_id};
-use callout_storage::users::{Role, User};
+use callout_storage::users::User;
 use callout_storage::{Storage, StorageError};
 use callout_sync_protocol::ids::{DeviceId, RegionId, UserId};
 use callout_tests::world::rectangle;
@@ -33,31 +33,14 @@ pub fn orders(arguments: &[String]) -> u64 {
     given.map_or(if is_quick { 20_000 } else { 1_000_000 }, |orders| orders.parse().expect("--orders: a number"))
 }
 
-fn tester(number: usize) -> User {
-    let name = format!("year-tester-{number}");
-    User {
-        id: id(),
-        user_name_folded: name.clone(),
-        display_name: format!("测试员 {number}"),
-        user_name: name,
-        // Nobody signs in with it.
-        password_hash: "*".into(),
-        roles: vec![Role::FieldTester],
-        all_regions: false,
-        is_active: true,
-        created_at: now(),
-        updated_at: now(),
-        version: 1,
-    }
-}
-
 fn regions(house: &House, storage: &Storage) -> Vec<YearRegion> {
     (0..REGIONS)
         .map(|number| {
             let (west, south) = (105 + (number % 6) as i32, 25 + (number / 6) as i32);
             let shape = rectangle(west.into(), south.into(), (west + 1).into(), (south + 1).into());
             let id = RegionId(house.admin().region_create(&format!("City {number}"), 480, &shape).unwrap());
-            let testers: Vec<User> = (0..TESTERS).map(|turn| tester(number * TESTERS + turn)).collect();
+            let testers: Vec<User> =
+                (0..TESTERS).map(|turn| silent_tester(format!("year-tester-{}", number * TESTERS + turn))).collect();
             storage
                 .write("year_testers", |tx| {
                     for tester in &testers {
