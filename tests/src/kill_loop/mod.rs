@@ -1,9 +1,10 @@
 //! Real processes, killed without warning: a server and phones, each a process of its own, on a real database with its real
 //! flushes; `kill -9` falls at any time on any of them, over and over, and in the end nothing may be missing and nothing doubled.
 //!
-//! The simulation kills in chosen places with a seed; here the operating system chooses. A seed decides only how long things live.
-//! What does not belong here: faults of the network between them (the phones' network is the loopback, which the deaths cut).
+//! Phones reach the server over sockets that cut what passes. The simulation kills and cuts in chosen places with a seed; here the
+//! operating system chooses, and a seed decides only how long things live and how far messages come.
 
+mod faulty_link;
 mod processes;
 
 pub use processes::NODE;
@@ -18,6 +19,7 @@ use callout_storage::{Storage, StorageConfig};
 use callout_sync_protocol::operators::Operator;
 use callout_sync_protocol::samples::Position;
 use callout_sync_protocol::time::Timestamp;
+use faulty_link::FaultyLink;
 use processes::{Ended, PhoneProcess, ServerProcess};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -69,6 +71,8 @@ pub struct KillLoopReport {
     pub phone_kills: u64,
     /// Times that the server was killed.
     pub server_kills: u64,
+    /// Times that a phone's connection was cut, or not taken.
+    pub link_faults: u64,
     /// Events of the audit trail, whose chains hold.
     pub events: u64,
 }
@@ -141,6 +145,7 @@ pub fn kill_loop(options: &KillLoopOptions, progress: &mut dyn FnMut(&str)) -> R
     let data = folder.path().join("server");
     let (server, admin_password) = ServerProcess::start(&options.program, &data, url.as_deref())?;
     let http = Http::new(server.url());
+    let link = FaultyLink::start(server.address(), Chance(options.seed ^ 0x11a7))?;
     let admin = Desk::sign_in(&http, "admin", &admin_password).map_err(desk)?;
     let ring = [[103.0, 37.0], [104.0, 37.0], [104.0, 38.0], [103.0, 38.0], [103.0, 37.0]];
     let region =
@@ -152,7 +157,7 @@ pub fn kill_loop(options: &KillLoopOptions, progress: &mut dyn FnMut(&str)) -> R
     for number in 0..options.phones {
         let name = format!("tester-{number}");
         let user = admin.user_create(&name, PASSWORD, &["field_tester"], Some(&[region])).map_err(desk)?;
-        let phone = PhoneProcess::new(&options.program, &folder.path().join(&name), &server.url());
+        let phone = PhoneProcess::new(&options.program, &folder.path().join(&name), &link.url());
         phone.must(&["sign-in", "--user", &name])?;
         phones.push((phone, user.id));
     }
@@ -169,6 +174,7 @@ pub fn kill_loop(options: &KillLoopOptions, progress: &mut dyn FnMut(&str)) -> R
             assigned[number].push(Assigned { order, visit });
         }
         house.ends.store(false, Ordering::SeqCst);
+        link.calm(false);
         let killed = thread::scope(|scope| {
             let killer = scope.spawn(|| house.kill_over_and_over(Chance(options.seed ^ round)));
             let workers: Vec<_> = phones
@@ -189,16 +195,19 @@ pub fn kill_loop(options: &KillLoopOptions, progress: &mut dyn FnMut(&str)) -> R
             killer.and(killed)
         })?;
         report.phone_kills += killed;
+        link.calm(true);
         for (phone, _) in &phones {
             settle(phone)?;
         }
         report.server_kills = house.kills.load(Ordering::SeqCst);
+        report.link_faults = link.faults();
         progress(&format!(
-            "round {} of {}: {} deaths of phones, {} of the server so far",
+            "round {} of {}: {} deaths of phones, {} of the server, {} connections cut so far",
             round + 1,
             options.rounds,
             report.phone_kills,
-            report.server_kills
+            report.server_kills,
+            report.link_faults
         ));
     }
 

@@ -94,6 +94,11 @@ impl ServerProcess {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens, whichever of its lives it is in.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Lets it live for a while. Nothing wakes this: only time passes.
     pub fn live_for(&self, life: Duration) {
         let (_never, waits) = mpsc::channel::<()>();

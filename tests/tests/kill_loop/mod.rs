@@ -9,6 +9,7 @@ fn loop_on(postgres: bool) {
     let report = kill_loop(&options, &mut |text| println!("{text}")).unwrap();
     assert_eq!((report.orders, report.samples), (2, 3_600));
     assert!(report.phone_kills > 0 && report.server_kills > 0, "somebody was killed: {report:?}");
+    assert!(report.link_faults > 0, "something was cut: {report:?}");
 }
 
 #[test]
