@@ -12,15 +12,27 @@ use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Files above this number are not watched; no test has so many.
 const FILES: usize = 16_384;
 /// By file number: the medium (upper half) and the node.
 static OPEN: [AtomicU64; FILES] = [const { AtomicU64::new(0) }; FILES];
 
-/// How many files of a medium are open.
-pub(super) fn open_count(id: u32) -> usize {
-    OPEN.iter().filter(|slot| slot.load(Ordering::Relaxed) >> 32 == u64::from(id)).count()
+/// Raised when a watched file is closed.
+static CLOSED: Condvar = Condvar::new();
+static CLOSING: Mutex<()> = Mutex::new(());
+
+fn is_open(id: u32) -> bool {
+    OPEN.iter().any(|slot| slot.load(Ordering::SeqCst) >> 32 == u64::from(id))
+}
+
+/// Waits until no file of a medium is open, for so long at most; says whether none is.
+pub(super) fn closed_wait(id: u32, patience: Duration) -> bool {
+    let closing = CLOSING.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = CLOSED.wait_timeout_while(closing, patience, |()| is_open(id));
+    !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
 }
 
 fn errno_set(code: c_int) -> c_int {
@@ -127,8 +139,10 @@ extern "C" fn open64(name: *const c_char, flags: c_int, mode: mode_t) -> c_int {
 
 #[unsafe(no_mangle)]
 extern "C" fn close(file: c_int) -> c_int {
-    if let Some(slot) = slot(file) {
-        slot.store(0, Ordering::Relaxed);
+    if slot(file).is_some_and(|slot| slot.swap(0, Ordering::SeqCst) != 0) {
+        // Under the lock, so that it does not fall between a look and a wait.
+        let _closing = CLOSING.lock().unwrap_or_else(PoisonError::into_inner);
+        CLOSED.notify_all();
     }
     // SAFETY: as it came.
     system(unsafe { libc::syscall(libc::SYS_close, file) })

@@ -199,13 +199,8 @@ impl Medium {
 impl Medium {
     /// A pool of connections may be opening one in a thread of its own just when it is given up; that ends by itself.
     fn closed_wait(&self) {
-        for _ in 0..5_000 {
-            if calls::open_count(self.id) == 0 {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        panic!("somebody has files open in {}", self.folder.display());
+        let is_closed = calls::closed_wait(self.id, std::time::Duration::from_secs(5));
+        assert!(is_closed, "somebody has files open in {}", self.folder.display());
     }
 }
 
